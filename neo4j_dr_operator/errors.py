@@ -1,0 +1,171 @@
+"""Errors of this operator, each with a ``reason``: the CamelCase word that conditions, events and reports show.
+
+The clients of vendors (Neo4j driver, Kubernetes, S3) have exceptions of their own. They are turned into these at the
+door of the one room that imports the client, so that everything else can reason about a small, stable vocabulary.
+
+Messages never carry a password, the user part of a URI or the value of a property: they end up in statuses, events and
+logs.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DrError(Exception):
+    """Root of all errors raised on purpose by this package."""
+
+    reason: ClassVar[str] = "InternalError"
+
+    @property
+    def message(self) -> str:
+        """The text without the class name, safe to show to a user."""
+        return str(self) or self.reason
+
+
+# -- talking to a database -------------------------------------------------------------------------------------------
+
+
+class DatabaseError(DrError):
+    """Something a database, or the way to it, said no to.
+
+    ``code`` is the Neo4j status code (``Neo.ClientError...``) where the server answered with one, else an empty string.
+    """
+
+    reason = "DatabaseError"
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DatabaseUnreachable(DatabaseError):
+    """No connection, a broken one, or a database that is not (yet) available. Trying again later can help.
+
+    After a *write* the outcome is unknown as well: look at the state before repeating it.
+    """
+
+    reason = "DatabaseUnreachable"
+
+
+class OutcomeUnknown(DatabaseUnreachable):
+    """The connection broke after COMMIT was sent: the transaction is either applied or not. Only a look tells."""
+
+    reason = "OutcomeUnknown"
+
+
+class TimedOut(DatabaseUnreachable):
+    """No answer in the time allowed. For a write the outcome is unknown."""
+
+    reason = "TimedOut"
+
+
+class AuthenticationFailed(DatabaseError):
+    """The server refused the credentials, or they may not be tried again yet (rate limit)."""
+
+    reason = "AuthenticationFailed"
+
+
+class PermissionDenied(DatabaseError):
+    """The credentials are right, but the user may not do this."""
+
+    reason = "PermissionDenied"
+
+
+class CertificateRejected(DatabaseError):
+    """TLS: the certificate is not signed by a trusted CA, is out of date, or names another host."""
+
+    reason = "CertificateRejected"
+
+
+class ReadOnlyRefused(DatabaseError):
+    """The database is read-only and refused a write."""
+
+    reason = "ReadOnlyRefused"
+
+
+class NotSupported(DatabaseError):
+    """This edition or version of Neo4j does not have the procedure or the command."""
+
+    reason = "NotSupported"
+
+
+class ConstraintViolated(DatabaseError):
+    """A uniqueness, key, existence or type constraint refused the write."""
+
+    reason = "ConstraintViolated"
+
+
+class ChangeCaptureDisabled(DatabaseError):
+    """Change data capture is off (or absent) on the source database."""
+
+    reason = "ChangeCaptureDisabled"
+
+
+class PositionLost(DatabaseError):
+    """The change stream does not hold this position any more: pruned, restored, replaced or switched off meanwhile."""
+
+    reason = "PositionLost"
+
+
+class TransientFailure(DatabaseError):
+    """Deadlock, full memory pool, leader switch and the like: the same again can succeed."""
+
+    reason = "TransientFailure"
+
+
+class QueryFailed(DatabaseError):
+    """Any other refusal of a query; ``code`` tells which."""
+
+    reason = "QueryFailed"
+
+
+# -- replication -----------------------------------------------------------------------------------------------------
+
+
+class ReplicationError(DrError):
+    """A link cannot go on, for a reason that is not the connection's."""
+
+    reason = "ReplicationError"
+
+
+class Stale(ReplicationError):
+    """The link node in the target says something else than this worker: another worker, or another epoch, has it."""
+
+    reason = "Stale"
+
+
+class TargetNotEmpty(ReplicationError):
+    """Seeding was asked for, and the target holds user data."""
+
+    reason = "TargetNotEmpty"
+
+
+class TargetAltered(ReplicationError):
+    """The target does not hold what the element map says: something else wrote to the standby."""
+
+    reason = "TargetAltered"
+
+
+class SameDatabase(ReplicationError):
+    """Source and target are one and the same database."""
+
+    reason = "SameDatabase"
+
+
+class UnsupportedIds(ReplicationError):
+    """Internal identifiers that the flat element map, or a scan by ranges, cannot hold."""
+
+    reason = "UnsupportedIds"
+
+
+class LinkMissing(ReplicationError):
+    """A worker was to attach to a link that the target does not have."""
+
+    reason = "LinkMissing"
+
+
+class ConfigInvalid(DrError):
+    """A worker was started with a configuration that makes no sense."""
+
+    reason = "ConfigInvalid"
