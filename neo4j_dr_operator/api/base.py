@@ -1,0 +1,166 @@
+"""Building blocks shared by the custom resources: model bases, durations, names, S3 locations.
+
+JSON names are the camelCase of the Python names. Cross-field rules that the API server must enforce are CEL expressions
+kept beside the model they speak of (``rule``), so that the models stay the only source of ``crds/``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+GROUP = "neo4j.neo4j.com"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+Site = Literal["primary", "secondary"]
+"""A site is named after the reference in the resource that points at it, whoever is active."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PATTERN = r"^([0-9]{1,6}(ms|s|m|h))+$"
+_DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h)")
+_DURATION_MAX_LENGTH = 32
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_HOST = r"([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+
+
+def rule(expression: str, message: str, *, field: str | None = None) -> dict[str, str]:
+    """One entry of ``x-kubernetes-validations``; ``field`` is a path below the schema it stands in (``.name``)."""
+    entry = {"rule": expression, "message": message}
+    return entry | {"fieldPath": field} if field else entry
+
+
+def rules(*entries: dict[str, str]) -> dict[str, Any]:
+    """``json_schema_extra`` that carries CEL rules to the API server."""
+    return {"x-kubernetes-validations": list(entries)}
+
+
+def immutable(what: str) -> dict[str, Any]:
+    """``json_schema_extra`` of a required field that may never change; ``what`` names it in the refusal."""
+    return rules(rule("self == oldSelf", f"{what} cannot be changed: create another resource instead"))
+
+
+class SpecModel(BaseModel):
+    """Base of everything under ``spec``: unknown fields are errors, values never change after reading."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """Read what the API server returned. Raises ``pydantic.ValidationError`` naming every field that is wrong."""
+        return cls.model_validate(dict(raw))
+
+
+class StatusModel(BaseModel):
+    """Base of everything under ``status``: fields that a newer operator wrote are passed over when reading."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any] | None) -> Self:
+        """Read a stored status; none at all gives the empty one. Raises ``pydantic.ValidationError``."""
+        return cls.model_validate(dict(raw or {}))
+
+    def wire(self, *, drop_none: bool = False) -> dict[str, Any]:
+        """The JSON form with camelCase names.
+
+        Unset values stay as nulls, which is what makes a merge patch remove them; ``drop_none`` leaves them out (the
+        form in which a stored status comes back, so the one to compare with).
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_none=drop_none)
+
+
+class Duration(str):
+    """A span of time as Kubernetes users write it: ``250ms``, ``30s``, ``5m``, ``1h30m``; ``seconds`` is its length.
+
+    Raises ValueError when the text has no such form.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the form and keep the text as written."""
+        if len(text) > _DURATION_MAX_LENGTH or not re.fullmatch(_DURATION_PATTERN, text):
+            raise ValueError("a duration is written as numbers with the units h, m, s or ms, such as 1h30m")
+        return super().__new__(cls, text)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return sum(int(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(self))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A string of the documented pattern, turned into this class."""
+        text = core_schema.str_schema(pattern=_DURATION_PATTERN, max_length=_DURATION_MAX_LENGTH)
+        return core_schema.no_info_after_validator_function(cls, text)
+
+
+class Interval(Duration):
+    """A duration of at least 100 ms: pauses and timeouts, which must not be zero. Raises ValueError when shorter."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the form and the least length."""
+        made = super().__new__(cls, text)
+        if made.seconds < 0.1:
+            raise ValueError("must be at least 100ms")
+        return made
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The same bound for the API server."""
+        return handler(schema) | rules(rule("duration(self) >= duration('100ms')", "must be at least 100ms"))
+
+
+Instant = AwareDatetime
+"""A point in time with its offset (RFC 3339 on the wire)."""
+
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^{_LABEL}$")]
+"""Name of a resource of ours; a DNS label, since Services and pods are named after it."""
+
+SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+"""Name of a Secret in the namespace of the resource that refers to it."""
+
+Region = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
+"""Name of a region; the same text everywhere it is meant. A label value, so that it can be selected by."""
+
+BoltUri = Annotated[str, Field(max_length=512, pattern=rf"^(bolt|neo4j)(\+s)?://{_HOST}(:[0-9]{{1,5}})?$")]
+"""Address of a database: scheme, host and port only, so no password can hide in it. With ``+s``, TLS."""
+
+HostPort = Annotated[str, Field(max_length=512, pattern=rf"^{_HOST}(:[0-9]{{1,5}})?$")]
+"""Host with an optional port (Bolt's 7687 when left out)."""
+
+
+class S3Location(SpecModel):
+    """A place in S3 or in a store that speaks its protocol."""
+
+    type: Literal["s3"] = Field(description="Kind of object store. Only s3 is known.")
+    bucket: Annotated[
+        str,
+        Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$"),
+    ] = Field(description="Name of the bucket. It must exist.")
+    region: Region | None = Field(default=None, description="Region of the bucket; by default the SDK's own setting.")
+    path: Annotated[str, Field(max_length=512, pattern=r"^[A-Za-z0-9/!_.*'()-]*$")] | None = Field(
+        default=None, description="Prefix of all keys. Leading and trailing slashes do not count."
+    )
+    endpoint: Annotated[str, Field(max_length=512, pattern=rf"^https?://{_HOST}(:[0-9]{{1,5}})?/?$")] | None = Field(
+        default=None, description="URL of the store where it is not Amazon's, such as https://minio.example.com:9000."
+    )
+    credentials_secret: SecretName | None = Field(
+        default=None,
+        description="Secret with the keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN. "
+        "By default the SDK's own chain of credentials.",
+    )
+
+    @property
+    def prefix(self) -> str:
+        """``path`` without outer slashes; empty at the root of the bucket."""
+        return (self.path or "").strip("/")

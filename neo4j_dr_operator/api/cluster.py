@@ -1,0 +1,134 @@
+"""``Neo4jEnterpriseCluster``: one Neo4j cluster, which the operator runs or, with ``external``, only speaks to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from neo4j_dr_operator.api.base import (
+    BoltUri,
+    HostPort,
+    Instant,
+    Name,
+    Region,
+    SecretName,
+    SpecModel,
+    StatusModel,
+    rule,
+    rules,
+)
+from neo4j_dr_operator.api.conditions import Conditions
+
+ClusterRole = Literal["primary", "secondary"]
+
+_RUN_BY_OPERATOR = "Used when the operator runs the cluster itself; not acted on for external clusters."
+
+
+class Image(SpecModel):
+    """Container image of the database."""
+
+    repo: Annotated[str, Field(min_length=1, max_length=255)] = Field(description="Repository, such as neo4j.")
+    tag: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] = Field(
+        description="Tag, such as 5.26-enterprise."
+    )
+
+
+class Topology(SpecModel):
+    """Number of servers by their part in the cluster."""
+
+    primaries: Annotated[int, Field(ge=1, le=99)] = Field(description="Servers that vote on writes.")
+    secondaries: Annotated[int, Field(ge=0, le=99)] = Field(default=0, description="Servers that only serve reads.")
+
+
+class Storage(SpecModel):
+    """Volume of each server."""
+
+    class_name: SecretName | None = Field(default=None, description="StorageClass; by default the cluster's default.")
+    size: Annotated[str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")] = Field(
+        description="Size of one volume as a Kubernetes quantity, such as 500Gi."
+    )
+
+
+class External(SpecModel):
+    """Where to reach a cluster that the operator does not run. No pods are made for it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.caSecret) || self.uri.contains('+s://')",
+                "caSecret is for TLS: write uri as bolt+s:// or neo4j+s://, or leave caSecret out",
+                field=".caSecret",
+            )
+        )
+    )
+
+    uri: BoltUri = Field(description="Address: bolt://, bolt+s://, neo4j:// or neo4j+s://, host and port, no more.")
+    replication_uri: BoltUri | None = Field(
+        default=None, description="Address that replication links use where it differs from uri."
+    )
+    ca_secret: SecretName | None = Field(
+        default=None, description="Secret whose key ca.crt holds the private CA (PEM) that signed the server's key."
+    )
+
+
+class Auth(SpecModel):
+    """How the operator signs in."""
+
+    admin_secret: SecretName = Field(
+        description="Secret with the keys username and password, or NEO4J_AUTH as user/password."
+    )
+
+
+class ClusterDisasterRecovery(SpecModel):
+    """The cluster's place in disaster recovery."""
+
+    enabled: bool = Field(default=False, description="Whether the cluster takes part in disaster recovery.")
+    role: ClusterRole | None = Field(
+        default=None, description="Role to begin with. From the first epoch on status.role says who is primary."
+    )
+    region: Region | None = Field(default=None, description="Region the cluster runs in.")
+    primary_endpoint: HostPort | None = Field(
+        default=None, description="Address of the primary as this cluster reaches it; external.uri comes first."
+    )
+
+
+class ClusterSpec(SpecModel):
+    """Desired state of a cluster."""
+
+    edition: Literal["enterprise", "community"] | None = Field(
+        default=None, description=f"Edition of Neo4j. {_RUN_BY_OPERATOR}"
+    )
+    image: Image | None = Field(default=None, description=f"Container image. {_RUN_BY_OPERATOR}")
+    topology: Topology | None = Field(default=None, description=f"Servers of the cluster. {_RUN_BY_OPERATOR}")
+    storage: Storage | None = Field(default=None, description=f"Volumes of the servers. {_RUN_BY_OPERATOR}")
+    external: External | None = Field(
+        default=None, description="Set for a cluster that the operator does not run: where to reach it."
+    )
+    auth: Auth = Field(description="Credentials of an administrator of the database.")
+    read_only: bool | None = Field(
+        default=None,
+        description="True makes the database refuse writes of clients, never those of replication; false or nothing "
+        "opens it where the cluster is primary. A promotion that is newer ends it.",
+    )
+    disaster_recovery: ClusterDisasterRecovery = Field(
+        default_factory=ClusterDisasterRecovery, description="The cluster's place in disaster recovery."
+    )
+
+
+class ClusterStatus(StatusModel):
+    """Observed state of a cluster."""
+
+    role: ClusterRole | None = Field(default=None, description="Role at this epoch.")
+    phase: str | None = Field(default=None, description="One word for where the cluster is, such as Pending or Ready.")
+    address: str | None = Field(default=None, description="Address the operator uses.")
+    epoch: Annotated[int, Field(ge=0)] | None = Field(default=None, description="Newest epoch seen; it only grows.")
+    recovery: Name | None = Field(default=None, description="Disaster recovery resource this cluster belongs to.")
+    since: Instant | None = Field(default=None, description="When role or epoch last changed.")
+    message: str | None = Field(default=None, description="What is happening, for people.")
+    observed_generation: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="metadata.generation that this status speaks of."
+    )
+    conditions: Conditions = Field(
+        default_factory=list, description="Ready: reachable with its credentials. ReadOnly: seen to refuse writes."
+    )

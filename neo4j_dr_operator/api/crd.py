@@ -1,0 +1,205 @@
+"""Generator of ``crds/``: the models' JSON schema turned into structural OpenAPI v3 manifests.
+
+Written with PyYAML, which only this command needs (and the Kubernetes client brings along): it is imported when text is
+rendered, not with the module. A keyword that a structural schema cannot hold is an error, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neo4j_dr_operator.api.base import GROUP, VERSION, SpecModel, StatusModel
+from neo4j_dr_operator.api.kinds import CATEGORY, KINDS, Column, Kind
+
+Schema = dict[str, Any]
+
+_HEADER = "# Generated from the models in neo4j_dr_operator/api by `neo4j-dr-operator crds`: change those, not this.\n"
+_KEPT = frozenset({"type", "description", "enum", "pattern", "format", "required", "default"}) | frozenset(
+    {"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
+)
+
+
+class UnsupportedSchema(ValueError):
+    """A model says something that a structural schema cannot; the message names the place."""
+
+
+def _merged(node: Schema, defs: Mapping[str, Schema]) -> Schema:
+    """The node with its reference inlined and a union with null opened; ``nullable`` marks the latter."""
+    own = dict(node)
+    if "$ref" in own:
+        target = defs[own.pop("$ref").removeprefix("#/$defs/")]
+        return _merged(target | own, defs)
+    if "anyOf" in own:
+        options = [option for option in own.pop("anyOf") if option.get("type") != "null"]
+        if len(options) != 1:
+            raise UnsupportedSchema("a union of several types")
+        return _merged(options[0] | own, defs) | {"nullable": True}
+    if "const" in own:
+        own["enum"] = [own.pop("const")]
+    return own
+
+
+def _structural(node: Schema, defs: Mapping[str, Schema], path: str, *, stored: bool) -> Schema:
+    """One node of the structural schema. ``stored`` (status): nulls are allowed and nothing is defaulted."""
+    source = _merged(node, defs)
+    nullable = source.pop("nullable", False)
+    made: Schema = {}
+    for key, value in source.items():
+        if key in _KEPT or key.startswith("x-kubernetes-"):
+            made[key] = value
+        elif key == "properties":
+            made[key] = _properties(source, defs, path, stored=stored)
+        elif key == "items":
+            made[key] = _structural(value, defs, f"{path}[]", stored=stored)
+        elif key == "additionalProperties" and value is True:
+            made["x-kubernetes-preserve-unknown-fields"] = True
+        elif key != "title" and not (key == "additionalProperties" and value is False):
+            raise UnsupportedSchema(f"{path}: {key}")
+    if made.get("default", ...) is None or stored:
+        made.pop("default", None)
+    if made.get("type") == "integer":
+        made["format"] = "int64"
+    if stored and nullable:
+        made["nullable"] = True
+        if "enum" in made:
+            made["enum"] = [*made["enum"], None]
+    return _ordered(made)
+
+
+def _properties(source: Schema, defs: Mapping[str, Schema], path: str, *, stored: bool) -> Schema:
+    """Every property, described; an object that may be left out is defaulted, so that what is in it is too."""
+    made: Schema = {}
+    required = source.get("required", [])
+    for name, node in source["properties"].items():
+        child = _structural(node, defs, f"{path}.{name}", stored=stored)
+        if "description" not in child:
+            raise UnsupportedSchema(f"{path}.{name}: no description")
+        if not stored and "properties" in child and name not in required and "anyOf" not in node:
+            child = _ordered(child | {"default": {}})
+        made[name] = child
+    return made
+
+
+def _ordered(schema: Schema) -> Schema:
+    """Keys in one order everywhere: what people read first comes first."""
+    first = ["description", "type", "format", "nullable", "default", "enum", "pattern"]
+    last = ["items", "properties", "required"]
+    rest = sorted(key for key in schema if key not in first and key not in last)
+    return {key: schema[key] for key in [*first, *rest, *last] if key in schema}
+
+
+def structural_schema(model: type[SpecModel] | type[StatusModel]) -> Schema:
+    """Structural schema of a model. Raises UnsupportedSchema."""
+    source = model.model_json_schema(by_alias=True)
+    defs = source.pop("$defs", {})
+    return _structural(source, defs, model.__name__, stored=issubclass(model, StatusModel))
+
+
+def _column(column: Column) -> Schema:
+    made: Schema = {"name": column.name, "type": column.type, "jsonPath": column.json_path}
+    if column.description:
+        made["description"] = column.description
+    if column.wide:
+        made["priority"] = 1
+    return made
+
+
+def definition(kind: Kind) -> Schema:
+    """The CustomResourceDefinition of a kind."""
+    root: Schema = {
+        "description": kind.description,
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}"},
+            "kind": {"type": "string", "description": kind.kind},
+            "metadata": {"type": "object"},
+            "spec": structural_schema(kind.spec),
+            "status": structural_schema(kind.status),
+        },
+    }
+    if kind.rules:
+        root["x-kubernetes-validations"] = list(kind.rules)
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": kind.crd_name},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.singular,
+                "shortNames": [kind.short],
+                "categories": [CATEGORY],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [_column(column) for column in kind.columns],
+                    "schema": {"openAPIV3Schema": root},
+                }
+            ],
+        },
+    }
+
+
+def render_all() -> dict[str, str]:
+    """File name to YAML text of every manifest; the same text for the same models."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """Never writes anchors: a shared list is written out each time."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    return {
+        f"{kind.plural}.yaml": _HEADER
+        + yaml.dump(definition(kind), Dumper=Plain, sort_keys=False, width=100, allow_unicode=True)
+        for kind in KINDS
+    }
+
+
+def write(directory: Path) -> list[str]:
+    """Write every manifest; returns the names of those that changed. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    changed = []
+    for name, text in render_all().items():
+        path = directory / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(name)
+    return changed
+
+
+def check(directory: Path) -> list[str]:
+    """One sentence for each manifest that is missing, differs from the models, or belongs to no model."""
+    wanted = render_all()
+    found = {path.name: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.yaml"))}
+    drift = [f"{name}: missing" for name in wanted if name not in found]
+    drift += [f"{name}: differs from the models" for name in wanted if name in found and found[name] != wanted[name]]
+    return drift + [f"{name}: belongs to no model" for name in found if name not in wanted]
+
+
+def main(argv: Sequence[str]) -> int:
+    """``crds [--check] DIR``: write the manifests, or say what differs (exit code 1)."""
+    parser = argparse.ArgumentParser(prog="neo4j-dr-operator crds", description="Write the CustomResourceDefinitions.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is out of date")
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    options = parser.parse_args(argv)
+    if options.check:
+        drift = check(options.directory)
+        sys.stdout.writelines(f"{line}\n" for line in drift)
+        return 1 if drift else 0
+    sys.stdout.writelines(f"{name}: written\n" for name in write(options.directory))
+    return 0

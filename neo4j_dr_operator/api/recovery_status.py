@@ -1,0 +1,149 @@
+"""Status of ``Neo4jDisasterRecovery``: projections for people and programs, and the machine's own state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from neo4j_dr_operator.api.base import Instant, Site, StatusModel
+from neo4j_dr_operator.api.conditions import Conditions
+
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+Verdict = Literal["UP", "DOWN", "DEGRADED", "UNKNOWN"]
+FailoverKind = Literal["switchover", "failover", "emergency"]
+FailoverResult = Literal["Completed", "RolledBack", "Refused", "Cancelled"]
+
+CONDITION_TYPES = (
+    "Ready",
+    "ReplicationHealthy",
+    "ReplicationSynced",
+    "SyncComplete",
+    "LogShippingHealthy",
+    "BackupHealthy",
+    "FailoverReady",
+    "WithinRPO",
+    "PrimaryAvailable",
+    "StandbyAvailable",
+    "SplitBrain",
+)
+"""Every condition of a disaster recovery resource."""
+
+_BY_SITE: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["site"]}
+
+
+class SeedProgress(StatusModel):
+    """How far the first copy of a graph is. The ends are internal ids of the source: close to, not equal to, counts."""
+
+    nodes: Count = Field(default=0, description="Nodes scanned so far.")
+    nodes_end: Count = Field(default=0, description="Where the scan of nodes ends.")
+    rels: Count = Field(default=0, description="Relationships scanned so far.")
+    rels_end: Count = Field(default=0, description="Where the scan of relationships ends.")
+
+
+class SiteReplication(StatusModel):
+    """Replication towards one site."""
+
+    site: Site = Field(description="The standby site.")
+    cluster: str | None = Field(default=None, description="Cluster of that site.")
+    state: str | None = Field(default=None, description="State of the link, such as seeding, catching-up, streaming.")
+    lag_seconds: Seconds | None = Field(
+        default=None, description="Age of the newest change of the primary that the standby holds, in seconds."
+    )
+    lag_transactions: Count | None = Field(
+        default=None, description="Transactions of the primary that the standby does not hold yet."
+    )
+    position: str | None = Field(default=None, description="Change identifier applied last.")
+    seed: SeedProgress | None = Field(default=None, description="Progress of the first copy, while it runs.")
+    message: str | None = Field(default=None, description="What keeps the link from working, for people.")
+
+
+class SiteHealth(StatusModel):
+    """What the probes say of one site."""
+
+    site: Site = Field(description="The site.")
+    verdict: Verdict = Field(default="UNKNOWN", description="UP, DOWN, DEGRADED or UNKNOWN; only DOWN promotes.")
+    evidence: str | None = Field(default=None, description="What the verdict rests on.")
+    since: Instant | None = Field(default=None, description="When the verdict last changed.")
+    address: str | None = Field(default=None, description="Address that is probed.")
+
+
+class FailoverStep(StatusModel):
+    """One step of a failover."""
+
+    name: str = Field(description="Name of the step, such as Fencing.")
+    at: Instant = Field(description="When it began.")
+
+
+class FailoverRecord(StatusModel):
+    """One switchover or failover: what was asked, what was done, what it cost."""
+
+    epoch: Count = Field(description="Epoch that it made, or was to make.")
+    kind: FailoverKind = Field(description="switchover: planned; failover: automatic; emergency: by order.")
+    from_site: Site | None = Field(default=None, alias="from", description="Site that was active before.")
+    to_site: Site | None = Field(default=None, alias="to", description="Site that was to be active.")
+    result: FailoverResult | None = Field(default=None, description="How it ended; unset while it runs.")
+    reason: str | None = Field(default=None, description="Why it began, or why it ended as it did.")
+    requested_by: str | None = Field(default=None, description="Who asked: field manager of the request, if known.")
+    started_at: Instant | None = Field(default=None, description="When it began.")
+    completed_at: Instant | None = Field(default=None, description="When it ended.")
+    duration_seconds: Seconds | None = Field(default=None, description="Time from beginning to end, in seconds.")
+    steps: list[FailoverStep] = Field(default_factory=list, description="Steps in order, each with its beginning.")
+    fenced_by: str | None = Field(default=None, description="What kept the old primary from writing, such as time.")
+    applied_position: str | None = Field(default=None, description="Change identifier applied last before promotion.")
+    lost_transactions: Count | None = Field(
+        default=None, description="Transactions lost; unset until the old primary has been seen again."
+    )
+    lost_seconds: Seconds | None = Field(
+        default=None, description="Span of commit times lost, in seconds; unset until known."
+    )
+    evidence: list[str] = Field(default_factory=list, description="What the decision rested on.")
+
+
+class HandledRequest(StatusModel):
+    """The request carried out last; the same one, left over or applied again, counts no second time."""
+
+    target: Site | None = Field(default=None, description="failover.target of the request.")
+    emergency: bool | None = Field(default=None, description="failover.emergency of the request.")
+    direction: Literal["forward", "reverse"] | None = Field(default=None, description="sync.direction of the request.")
+    generation: Count | None = Field(default=None, description="metadata.generation in which the request was seen.")
+    epoch: Count | None = Field(default=None, description="Epoch that resulted.")
+    result: FailoverResult | None = Field(default=None, description="How it ended.")
+    at: Instant | None = Field(default=None, description="When it was carried out.")
+
+
+class FailoverStatus(StatusModel):
+    """Requests and what became of them."""
+
+    last_handled: HandledRequest | None = Field(default=None, description="The request carried out last.")
+    history: list[FailoverRecord] = Field(
+        default_factory=list, description="Switchovers and failovers in order, newest last; the oldest are dropped."
+    )
+
+
+class DisasterRecoveryStatus(StatusModel):
+    """Observed state of a disaster recovery."""
+
+    phase: str | None = Field(default=None, description="One word for where it is, such as Seeding, Active, Fencing.")
+    active_cluster: str | None = Field(default=None, description="Cluster that may be written to.")
+    active_region: str | None = Field(default=None, description="Region of that cluster.")
+    active_site: Site | None = Field(default=None, description="Site of that cluster.")
+    epoch: Count | None = Field(default=None, description="Number of the present right to write; it only grows.")
+    message: str | None = Field(default=None, description="What is happening, for people.")
+    observed_generation: Count | None = Field(
+        default=None, description="metadata.generation that this status speaks of."
+    )
+    replication: Annotated[list[SiteReplication], Field(json_schema_extra=_BY_SITE)] = Field(
+        default_factory=list, description="Replication, one entry for each site that follows."
+    )
+    health: Annotated[list[SiteHealth], Field(json_schema_extra=_BY_SITE)] = Field(
+        default_factory=list, description="What the probes say, one entry a site."
+    )
+    failover: FailoverStatus = Field(default_factory=FailoverStatus, description="Requests and what became of them.")
+    control: dict[str, Any] | None = Field(
+        default=None,
+        description="Internal: the operator's own state, from which everything else here is derived. Not for other "
+        "programs, and not to be edited.",
+    )
+    conditions: Conditions = Field(default_factory=list, description=f"Conditions: {', '.join(CONDITION_TYPES)}.")
