@@ -1,0 +1,93 @@
+"""The programs the lab runs, built from public source modules into the cache, checked before every use.
+
+``ensure`` is the whole interface: it blocks until the named artifacts are there. An artifact lives in
+``CACHE/builds/NAME-KEY``; the key is a digest of everything it is made from (see ``recipes``), and ``SHA256SUMS``,
+written last, says that the build was finished and what came out of it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab import cache
+from lab.builds.progress import Progress
+from lab.builds.recipes import RECIPES, Recipe
+
+SUMS = "SHA256SUMS"
+GO_PROGRAMS = ("etcd", "etcdctl", "kube-apiserver", "kubectl", "kube-controller-manager", "toxiproxy", "versitygw")
+"""Every program built by Go, in the order in which they are built."""
+
+
+def ensure(names: Iterable[str]) -> dict[str, Path]:
+    """Build what is missing of these artifacts and return their directories by name.
+
+    Builds of different tools run beside each other, Go builds one after the other (each uses all cores). Safe to
+    call from several threads and processes at once: the second caller waits for the first one's result.
+    Raises ``BuildError`` with the end of the tool's output.
+    """
+    wanted = list(dict.fromkeys(names))
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(wanted))) as pool:
+        return dict(zip(wanted, pool.map(_one, wanted), strict=True))
+
+
+def program(name: str) -> Path:
+    """Path of an executable whose artifact has its name (built when missing)."""
+    return ensure([name])[name] / name
+
+
+def present(name: str) -> bool:
+    """Whether the artifact is in the cache already (its sums are not checked)."""
+    return (_folder(RECIPES[name]) / SUMS).exists()
+
+
+def _folder(recipe: Recipe) -> Path:
+    return cache.folder("builds") / f"{recipe.name}-{recipe.key()}"
+
+
+def _one(name: str) -> Path:
+    recipe = RECIPES[name]
+    needs = ensure(recipe.needs) if recipe.needs else {}
+    folder = _folder(recipe)
+    if not intact(folder):
+        with cache.locked(f"build-{name}"):
+            if not _verify(folder):
+                _build(recipe, folder, needs)
+    return folder
+
+
+@functools.cache
+def intact(folder: Path) -> bool:
+    """Whether a finished build is there and every file still has its digest (looked at once a process)."""
+    return _verify(folder)
+
+
+def _verify(folder: Path) -> bool:
+    try:
+        lines = (folder / SUMS).read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    sums = [line.split("  ", 1) for line in lines]
+    return all((folder / file).is_file() and cache.sha256(folder / file) == digest for digest, file in sums)
+
+
+def _build(recipe: Recipe, folder: Path, needs: dict[str, Path]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with (
+        Progress(recipe.name, recipe.cold) as progress,
+        cache.locked(f"tool-{recipe.tool}"),
+        tempfile.TemporaryDirectory(prefix="build-", dir=cache.folder("tmp")) as work,
+    ):
+        progress.begin()
+        recipe.build(folder, Path(work), needs)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    text = "".join(f"{cache.sha256(path)}  {path.relative_to(folder)}\n" for path in files)
+    half = folder / f".{SUMS}"
+    half.write_text(text)
+    half.replace(folder / SUMS)
+    intact.cache_clear()

@@ -1,0 +1,99 @@
+"""A real S3 server over a directory (versitygw)."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab import builds
+from lab.component import Component
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+
+class S3(Component):
+    """An S3 endpoint with one account. Buckets are addressed by path, create-only and compare-and-set puts work."""
+
+    region = "us-east-1"
+
+    def __init__(self, name: str = "s3") -> None:
+        super().__init__(name)
+        self.access_key, self.secret_key = secrets.token_hex(8), secrets.token_hex(20)
+        self.port = 0
+
+    def artifacts(self) -> Sequence[str]:
+        """See ``Component.artifacts``."""
+        return ("versitygw",)
+
+    def pick_ports(self) -> None:
+        """See ``Component.pick_ports``."""
+        self.port = self.run.ports.free()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the service."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The SDK's standard variables that lead to this server."""
+        return {
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def launch(self) -> None:
+        """See ``Component.launch``."""
+        data = self.home / "data"
+        data.mkdir(exist_ok=True)
+        # credentials by environment: a command line can be read by every user of the machine
+        env = {"ROOT_ACCESS_KEY": self.access_key, "ROOT_SECRET_KEY": self.secret_key}
+        command: list[str | Path] = [
+            builds.program("versitygw"),
+            "--port",
+            f"127.0.0.1:{self.port}",
+            "--region",
+            self.region,
+        ]
+        self.spawn("server", [*command, "--quiet", "posix", data], env)
+        self.await_answer("list buckets", self._answers)
+
+    def client(self, endpoint: str | None = None) -> S3Client:
+        """A boto3 client, also through a proxy (``endpoint``)."""
+        client: S3Client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=endpoint or self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=self.region,
+            config=Config(
+                s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10
+            ),
+        )
+        return client
+
+    def make_bucket(self, bucket: str) -> str:
+        """Make a bucket and return its name."""
+        self._client.create_bucket(Bucket=bucket)
+        return bucket
+
+    @functools.cached_property
+    def _client(self) -> S3Client:
+        return self.client()
+
+    def _answers(self) -> bool:
+        try:
+            self.client().list_buckets()
+        except (BotoCoreError, ClientError):
+            return False
+        return True

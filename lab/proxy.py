@@ -1,0 +1,108 @@
+"""TCP links that can be slow, cut or half open (toxiproxy), since not every kernel can do that by itself."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+
+from lab import builds
+from lab.component import Component
+
+
+class Proxies(Component):
+    """The proxy server; ``proxy`` makes links in it. A restart forgets its links."""
+
+    def __init__(self, name: str = "proxies") -> None:
+        super().__init__(name)
+        self._api = 0
+
+    def artifacts(self) -> Sequence[str]:
+        """See ``Component.artifacts``."""
+        return ("toxiproxy",)
+
+    def pick_ports(self) -> None:
+        """See ``Component.pick_ports``."""
+        self._api = self.run.ports.free()
+
+    def launch(self) -> None:
+        """See ``Component.launch``."""
+        self.spawn("server", [builds.program("toxiproxy"), "-host", "127.0.0.1", "-port", str(self._api)])
+        self.await_answer("list links", self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.call("GET", "/proxies") == {})
+        except OSError:
+            return False
+
+    def proxy(self, upstream_host: str, upstream_port: int) -> Proxy:
+        """A link to a server, open and undisturbed, on a port of its own."""
+        return Proxy(self, self.run.ports.free(), f"{upstream_host}:{upstream_port}")
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One request to the proxy server; raises OSError when it fails."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self._api}{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+class Proxy:
+    """One link. Changes act on open connections too; ``restore`` takes all of them back."""
+
+    def __init__(self, server: Proxies, port: int, upstream: str) -> None:
+        self._server, self.port = server, port
+        self._path = f"/proxies/link-{port}"
+        link = {"name": f"link-{port}", "listen": f"127.0.0.1:{port}", "upstream": upstream, "enabled": True}
+        server.call("POST", "/proxies", link)
+
+    @property
+    def address(self) -> str:
+        """``localhost:PORT``, the side to connect to."""
+        return f"localhost:{self.port}"
+
+    def latency(self, milliseconds: int, jitter: int = 0) -> None:
+        """Add to every round trip, half in each direction (plus or minus ``jitter`` in each)."""
+        there = milliseconds // 2
+        self._toxic(
+            "slow",
+            "latency",
+            there={"latency": there, "jitter": jitter},
+            back={"latency": milliseconds - there, "jitter": jitter},
+        )
+
+    def half_open(self) -> None:
+        """Swallow all bytes both ways; connections stay open and new ones are accepted."""
+        self._toxic("hole", "timeout", there={"timeout": 0}, back={"timeout": 0})
+
+    def cut(self) -> None:
+        """Close all connections and refuse new ones."""
+        self._server.call("POST", self._path, {"enabled": False})
+
+    def restore(self) -> None:
+        """Undisturbed again. Connections that lost bytes in ``half_open`` are closed."""
+        holes = False
+        for toxic in self._server.call("GET", f"{self._path}/toxics"):
+            holes |= toxic["type"] == "timeout"
+            self._server.call("DELETE", f"{self._path}/toxics/{toxic['name']}")
+        if holes:
+            self.cut()
+        self._server.call("POST", self._path, {"enabled": True})
+
+    def remove(self) -> None:
+        """Take the link away."""
+        self._server.call("DELETE", self._path)
+
+    def _toxic(self, name: str, kind: str, *, there: dict[str, int], back: dict[str, int]) -> None:
+        for stream, attributes in (("upstream", there), ("downstream", back)):
+            toxic = {"name": f"{name}-{stream}", "type": kind, "stream": stream, "attributes": attributes}
+            try:
+                self._server.call("POST", f"{self._path}/toxics", toxic)
+            except urllib.error.HTTPError as error:
+                if error.code != 409:  # there already: change it
+                    raise
+                self._server.call("POST", f"{self._path}/toxics/{toxic['name']}", {"attributes": attributes})
