@@ -1,0 +1,1 @@
+kubectl exec -it primary-cluster-0 -- ping secondary-endpoint

@@ -1,0 +1,1 @@
+kubectl describe neo4jdisasterrecovery cross-region-dr

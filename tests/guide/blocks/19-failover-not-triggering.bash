@@ -1,0 +1,1 @@
+kubectl get networkpolicy -n neo4j-production
