@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from neo4j_dr_operator.api.base import Instant, Site, StatusModel
 from neo4j_dr_operator.api.conditions import Conditions
@@ -79,10 +80,13 @@ class FailoverStep(StatusModel):
 class FailoverRecord(StatusModel):
     """One switchover or failover: what was asked, what was done, what it cost."""
 
+    # ``from_site`` is ``from`` outside, which is a keyword here; ``to_site`` goes with it.
+    model_config = ConfigDict(alias_generator=lambda name: to_camel(name.removesuffix("_site")))
+
     epoch: Count = Field(description="Epoch that it made, or was to make.")
     kind: FailoverKind = Field(description="switchover: planned; failover: automatic; emergency: by order.")
-    from_site: Site | None = Field(default=None, alias="from", description="Site that was active before.")
-    to_site: Site | None = Field(default=None, alias="to", description="Site that was to be active.")
+    from_site: Site | None = Field(default=None, description="Site that was active before.")
+    to_site: Site | None = Field(default=None, description="Site that was to be active.")
     result: FailoverResult | None = Field(default=None, description="How it ended; unset while it runs.")
     reason: str | None = Field(default=None, description="Why it began, or why it ended as it did.")
     requested_by: str | None = Field(default=None, description="Who asked: field manager of the request, if known.")

@@ -100,4 +100,4 @@ def test_a_spec_refuses_what_it_does_not_know_and_never_changes() -> None:
         Example.read({"batchsize": 2})
     example = Example.read({"batchSize": 2})
     with pytest.raises(ValidationError, match="frozen"):
-        example.batch_size = 3  # type: ignore[misc]
+        example.batch_size = 3
