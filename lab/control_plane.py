@@ -59,6 +59,11 @@ class ControlPlane(Component):
         return self.home / "pki" / "admin.kubeconfig"
 
     @property
+    def tools(self) -> Path:
+        """Directory that holds kubectl, for PATH."""
+        return builds.program("kubectl").parent
+
+    @property
     def audit_log(self) -> Path:
         """JSON lines, one a request, when asked for."""
         return self.log("audit")

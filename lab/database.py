@@ -165,6 +165,7 @@ class Neo4j(Component):
             }
             if not (self.home / "tls").exists():
                 self._authority.server(self.name).write(self.home / "tls", "bolt")
+                pki.write_private(self.home / "tls" / "ca.crt", self._authority.pem.encode())
         conf = self.home / "conf" / "neo4j.conf"
         conf.parent.mkdir(exist_ok=True)
         conf.write_text("".join(f"{key}={value}\n" for key, value in (lines | self._settings).items()))

@@ -27,6 +27,11 @@ class Proxies(Component):
         """See ``Component.pick_ports``."""
         self._api = self.run.ports.free()
 
+    @property
+    def api(self) -> str:
+        """URL of the proxy server's own interface."""
+        return f"http://127.0.0.1:{self._api}"
+
     def launch(self) -> None:
         """See ``Component.launch``."""
         self.spawn("server", [builds.program("toxiproxy"), "-host", "127.0.0.1", "-port", str(self._api)])
@@ -45,7 +50,7 @@ class Proxies(Component):
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One request to the proxy server; raises OSError when it fails."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self._api}{path}", data, method=method)
+        request = urllib.request.Request(f"{self.api}{path}", data, method=method)
         with urllib.request.urlopen(request, timeout=5) as answer:
             text = answer.read()
         return json.loads(text) if text else None

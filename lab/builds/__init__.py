@@ -16,11 +16,9 @@ from pathlib import Path
 
 from lab import cache
 from lab.builds.progress import Progress
-from lab.builds.recipes import RECIPES, Recipe
+from lab.builds.recipes import RECIPES, Recipe, abandon
 
 SUMS = "SHA256SUMS"
-GO_PROGRAMS = ("etcd", "etcdctl", "kube-apiserver", "kubectl", "kube-controller-manager", "toxiproxy", "versitygw")
-"""Every program built by Go, in the order in which they are built."""
 
 
 def ensure(names: Iterable[str]) -> dict[str, Path]:
@@ -32,7 +30,11 @@ def ensure(names: Iterable[str]) -> dict[str, Path]:
     """
     wanted = list(dict.fromkeys(names))
     with concurrent.futures.ThreadPoolExecutor(max(1, len(wanted))) as pool:
-        return dict(zip(wanted, pool.map(_one, wanted), strict=True))
+        try:
+            return dict(zip(wanted, pool.map(_one, wanted), strict=True))
+        except (KeyboardInterrupt, SystemExit):
+            abandon()  # else leaving the pool would wait for minutes
+            raise
 
 
 def program(name: str) -> Path:

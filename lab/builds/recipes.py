@@ -7,12 +7,15 @@ Neo4j server comes from Maven Central (checksums enforced), together with our st
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,10 @@ from lab.builds import toolchain
 HERE = Path(__file__).resolve().parent
 NEO4J_SOURCES = HERE.parent / "neo4j"
 KUBERNETES = "v1.35.4"
+
+
+_RUNNING: set[subprocess.Popen[str]] = set()
+_ABANDONED = threading.Event()
 
 
 class BuildError(RuntimeError):
@@ -115,7 +122,9 @@ def digest(*parts: bytes | str) -> str:
 
 def run(command: list[str], cwd: Path, env: Mapping[str, str] | None = None) -> None:
     """Run a build tool; raises BuildError with the last 20 lines when it fails."""
-    done = subprocess.run(
+    if _ABANDONED.is_set():
+        raise BuildError("interrupted")
+    tool = subprocess.Popen(
         command,
         cwd=cwd,
         env={**os.environ, **(env or {})},
@@ -124,11 +133,24 @@ def run(command: list[str], cwd: Path, env: Mapping[str, str] | None = None) -> 
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
+        start_new_session=True,
     )
-    if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-20:])
-        raise BuildError(f"{' '.join(command[:2])} in {cwd} ended with {done.returncode}:\n{tail}")
+    _RUNNING.add(tool)
+    try:
+        output = tool.communicate()[0]
+    finally:
+        _RUNNING.discard(tool)
+    if tool.returncode:
+        tail = "\n".join(output.splitlines()[-20:])
+        raise BuildError(f"{' '.join(command[:2])} in {cwd} ended with {tool.returncode}:\n{tail}")
+
+
+def abandon() -> None:
+    """End the build tools that run, and what they started; these builds and those that wait for their turn fail."""
+    _ABANDONED.set()
+    for tool in list(_RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(tool.pid, signal.SIGKILL)
 
 
 @functools.cache

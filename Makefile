@@ -1,0 +1,110 @@
+# Everything a person or a machine does with this repository. `make` alone lists it.
+#
+# Nothing is left in the tree but tool caches: the Python environment, the built servers and the runs of the lab live in
+# $NEO4J_DR_CACHE (default ~/.cache/neo4j-dr-operator).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+CACHE := $(or $(NEO4J_DR_CACHE),$(HOME)/.cache/neo4j-dr-operator)
+# The first Python that is new enough; when there is none the doctor says so.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+KEY := $(shell { cat requirements-dev.txt; $(or $(PYTHON),python3) -VV; pwd; } 2>/dev/null | sha256sum | cut -c1-16)
+VENV := $(CACHE)/venv-$(KEY)
+PY := $(VENV)/bin/python
+
+# What can be built before the Python environment exists, beside it: most of a first run's time.
+BUILDS := kube-apiserver etcd kubectl versitygw toxiproxy neo4j
+PYTEST := $(PY) -m pytest
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# -- what comes first -------------------------------------------------------------------------------------------------
+.PHONY: doctor
+doctor: ## look for Go, JDK and Maven (in CI, and as root on Debian, install them)
+	@if [ -z "$(PYTHON)" ]; then echo "lab: missing: python 3.11 or newer" >&2; exit 1; fi
+	@$(PYTHON) -m lab doctor
+
+.PHONY: venv
+venv: $(VENV)/.ready ## the Python environment, every package pinned by hash
+
+$(VENV)/.ready:
+	@mkdir -p $(CACHE)/locks; exec 9>$(CACHE)/locks/venv.lock; flock 9; [ ! -e $@ ] || exit 0; \
+	echo "lab: python environment: installing" >&2; start=$$SECONDS; rm -rf $(VENV); \
+	$(PYTHON) -m venv $(VENV); \
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	touch $@; echo "lab: python environment: ready after $$((SECONDS - start)) s" >&2
+
+# Run $(1) while the servers are being built; what is needed of them is waited for where it is needed.
+define beside-builds
+	@$(PYTHON) -m lab build $(BUILDS) & builds=$$!; \
+	trap 'kill $$builds 2>/dev/null || true; wait $$builds 2>/dev/null || true' EXIT; \
+	$(MAKE) venv; $(1)
+endef
+
+# -- see it ------------------------------------------------------------------------------------------------------------
+.PHONY: demo
+demo: doctor ## the story in the terminal: replication, switchover, failover (CHAPTERS=..., KEEP=1)
+	$(call beside-builds,CHAPTERS="$(CHAPTERS)" KEEP="$(KEEP)" $(PY) -m lab.demo)
+
+.PHONY: lab
+lab: doctor ## start a control plane, two databases, S3 and proxies; leave them running
+	$(call beside-builds,$(PY) -m lab up)
+
+.PHONY: lab-down
+lab-down: ## end the lab that was left running
+	@$(PYTHON) -m lab down
+
+# -- check it ----------------------------------------------------------------------------------------------------------
+.PHONY: test
+test: doctor ## lint and every layer of tests, fast to slow
+	$(call beside-builds,$(MAKE) lint test-unit test-lab test-database test-apiserver test-scenario)
+
+# A layer is a directory under tests/; one that is not there, or holds no test, passes.
+define layer
+	@for part in $(1); do [ -d tests/$$part ] || continue; echo "== tests/$$part"; \
+	  $(PYTEST) $(2) $(PYTEST_ARGS) tests/$$part || { code=$$?; [ $$code = 5 ] || exit $$code; }; done
+endef
+
+.PHONY: test-unit test-lab test-database test-apiserver test-scenario
+test-unit: venv ## pure parts: unit, property, simulation
+	$(call layer,unit property simulation)
+test-lab: doctor venv ## the lab's own components
+	$(call layer,lab)
+test-database: doctor venv ## against real databases
+	$(call layer,database)
+test-apiserver: doctor venv ## against a real Kubernetes API
+	$(call layer,apiserver)
+test-scenario: doctor venv ## the whole operator, faults included
+	$(call layer,scenario)
+
+.PHONY: lint
+lint: venv ## ruff, mypy, import contracts, drift of the manifests
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy --strict neo4j_dr_operator lab
+	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then $(VENV)/bin/lint-imports; fi
+	@$(PY) -m neo4j_dr_operator crds --check crds
+
+.PHONY: crds
+crds: venv ## write crds/ anew from the models
+	@$(PY) -m neo4j_dr_operator crds crds
+
+.PHONY: bench
+bench: doctor ## rates and lags, table and JSON
+	$(call beside-builds,$(PY) -m tests.bench)
+
+# -- tidy up -----------------------------------------------------------------------------------------------------------
+.PHONY: clean
+clean: ## end what dead runs left, forget logs and tool caches (what was built stays)
+	@$(or $(PYTHON),python3) -m lab clean
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
