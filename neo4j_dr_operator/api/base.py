@@ -49,7 +49,13 @@ def immutable(what: str) -> dict[str, Any]:
 class SpecModel(BaseModel):
     """Base of everything under ``spec``: unknown fields are errors, values never change after reading."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # what was refused may be an address with a password in it
+    )
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Self:
@@ -60,7 +66,9 @@ class SpecModel(BaseModel):
 class StatusModel(BaseModel):
     """Base of everything under ``status``: fields that a newer operator wrote are passed over when reading."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     @classmethod
     def read(cls, raw: Mapping[str, Any] | None) -> Self:

@@ -60,7 +60,8 @@ def test_a_reason_is_one_word() -> None:
 def test_finding() -> None:
     conditions = set_condition([], "Ready", "True", "Streaming", "", 1, START)
     found = find_condition(conditions, "Ready")
-    assert found is not None and found.status == "True"
+    assert found is not None
+    assert found.status == "True"
     assert find_condition(conditions, "SplitBrain") is None
 
 

@@ -105,3 +105,9 @@ def test_names_of_the_kinds() -> None:
         ("Neo4jRestore", "neo4jrestores", "neo4jrestore", "n4r"),
     ]
     assert KINDS[1].crd_name == "neo4jdisasterrecoveries.neo4j.neo4j.com"
+
+
+def test_a_refusal_does_not_repeat_what_was_written() -> None:
+    with pytest.raises(ValidationError) as refused:
+        ClusterSpec.read(CLUSTER | {"external": {"uri": "bolt://neo4j:secret@db:7687"}})
+    assert "secret@" not in str(refused.value)
