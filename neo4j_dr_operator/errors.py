@@ -96,6 +96,12 @@ class ConstraintViolated(DatabaseError):
     reason = "ConstraintViolated"
 
 
+class StillConnected(ConstraintViolated):
+    """A node cannot be deleted while it has relationships."""
+
+    reason = "StillConnected"
+
+
 class ChangeCaptureDisabled(DatabaseError):
     """Change data capture is off (or absent) on the source database."""
 
@@ -169,3 +175,65 @@ class ConfigInvalid(DrError):
     """A worker was started with a configuration that makes no sense."""
 
     reason = "ConfigInvalid"
+
+
+# -- failover and its witness ----------------------------------------------------------------------------------------
+
+
+class FenceBroken(DrError):
+    """A fenced primary took writes after its final position was read: nothing may be promoted on it."""
+
+    reason = "FenceBroken"
+
+
+class ObjectStoreError(DrError):
+    """An object store refused or did what it was not asked for; `code` is the store's own word."""
+
+    reason = "ObjectStoreError"
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ObjectStoreUnreachable(ObjectStoreError):
+    """No answer from the object store. After a put the outcome is unknown."""
+
+    reason = "ObjectStoreUnreachable"
+
+
+class PreconditionFailed(ObjectStoreError):
+    """A conditional put lost: the object is there already, or is not what was compared with."""
+
+    reason = "PreconditionFailed"
+
+
+# -- the Kubernetes API ----------------------------------------------------------------------------------------------
+
+
+class KubernetesError(DrError):
+    """The API server refused; `status` is the HTTP code."""
+
+    reason = "KubernetesError"
+
+    def __init__(self, message: str = "", *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KubernetesUnreachable(KubernetesError):
+    """No answer from the API server."""
+
+    reason = "KubernetesUnreachable"
+
+
+class Conflict(KubernetesError):
+    """The object changed meanwhile: read it again."""
+
+    reason = "Conflict"
+
+
+class NotFound(KubernetesError):
+    """There is no such object."""
+
+    reason = "NotFound"

@@ -1,0 +1,56 @@
+"""Making a database refuse client writes, and seeing whether it does. Two editions, two ways.
+
+Enterprise: `ALTER DATABASE … SET ACCESS READ ONLY`, which lasts. Elsewhere `dbms.setConfigValue` on the dynamic setting
+`server.databases.read_only`, which is lost with the process: so the access is looked at again at every probe. Both
+refuse every writer, the replicator included; therefore a standby is open on editions without a commit guard.
+Source: Operations Manual 5, "Database administration", "Change data capture"; the edition is what `dbms.components()` says.
+"""
+
+from __future__ import annotations
+
+from neo4j_dr_operator.errors import ChangeCaptureDisabled, NotSupported
+from neo4j_dr_operator.failover.view import Access
+from neo4j_dr_operator.graph.bolt import AsyncDatabase
+from neo4j_dr_operator.graph.names import quoted
+
+SHOW_ACCESS = "SHOW DATABASES YIELD name, access, currentStatus WHERE name = $name RETURN access, currentStatus"
+COMPONENTS = "CALL dbms.components() YIELD edition RETURN edition"
+SET_CONFIG = "CALL dbms.setConfigValue('server.databases.read_only', $value)"
+
+
+async def read_access(db: AsyncDatabase, timeout: float) -> Access:
+    """`read-only` or `read-write`, as the database itself says. Raises a database error when it does not answer."""
+    rows = await db.run(SHOW_ACCESS, database="system", timeout=timeout, name=db.endpoint.database)
+    return "read-only" if rows and all(row["access"] == "read-only" for row in rows) else "read-write"
+
+
+async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> Access:
+    """Set the access of the database and return what it says afterwards: the effect is observed, not assumed."""
+    if await read_access(db, timeout) == access:
+        return access
+    rows = await db.run(COMPONENTS, database="system", timeout=timeout)
+    if rows and rows[0]["edition"] == "enterprise":
+        how = "READ ONLY" if access == "read-only" else "READ WRITE"
+        statement = f"ALTER DATABASE {quoted(db.endpoint.database)} SET ACCESS {how} WAIT"
+        await db.run(statement, database="system", timeout=timeout)
+    else:
+        value = db.endpoint.database if access == "read-only" else ""
+        await db.run(SET_CONFIG, database="system", timeout=timeout, value=value)
+    return await read_access(db, timeout)
+
+
+async def enable_change_capture(db: AsyncDatabase, timeout: float) -> bool:
+    """Make sure that the database records its changes in full; returns whether this call switched it on.
+
+    Raises NotSupported where the edition has no change data capture to switch on.
+    """
+    try:
+        await db.run("CALL db.cdc.current() YIELD id RETURN id", timeout=timeout)
+        return False
+    except (ChangeCaptureDisabled, NotSupported):
+        edition = await db.run(COMPONENTS, database="system", timeout=timeout)
+        if not edition or edition[0]["edition"] != "enterprise":
+            raise NotSupported("change data capture needs Neo4j Enterprise 5.23 or newer") from None
+    statement = f'ALTER DATABASE {quoted(db.endpoint.database)} SET OPTION txLogEnrichment "FULL" WAIT'
+    await db.run(statement, database="system", timeout=timeout)
+    return True

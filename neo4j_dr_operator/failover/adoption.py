@@ -1,0 +1,63 @@
+"""Taking over what is already there: the highest epoch wins, and no spec decides while any epoch is known (P7). Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from neo4j_dr_operator.failover.actions import Decision
+from neo4j_dr_operator.failover.state import SITES, ControlState, Site, other
+from neo4j_dr_operator.failover.view import Desired, Mark, Seen
+
+
+def adopt(state: ControlState, desired: Desired, seen: Seen, dr: str) -> Decision:
+    """The first state of a resource that has none: new, or re-created over databases that have a history.
+
+    Databases and witness each may know an epoch. Both databases, or one of them and the witness, must have been heard;
+    one alone could be the stale one.
+    """
+    marks = {site: mark for site in SITES if (mark := seen.sites[site].mark) is not None}
+    for site, mark in marks.items():
+        if mark.dr not in (None, dr):
+            return Decision(state, f"OwnedByAnother: the database of {site} belongs to {mark.dr}; nothing is touched")
+    witness_heard = desired.witness and seen.witness is not None and seen.witness.reachable
+    if len(marks) < 2 and not (marks and witness_heard):
+        unheard = " and ".join(site for site in SITES if site not in marks)
+        return Decision(state, f"Adopting: waiting to hear from {unheard}, which may know a newer epoch")
+    witness_epoch = seen.witness.epoch if witness_heard and seen.witness is not None else 0
+    epoch = max([witness_epoch, *(mark.epoch for mark in marks.values())])
+    if epoch == 0:
+        fresh = state.model_copy(update={"epoch": 1, "active": "primary", "standby": "seed"})
+        return Decision(fresh, "Adopted: new databases; the primary of the spec is active at epoch 1")
+    active = _active(marks, seen)
+    if active is None:
+        return Decision(state, f"Adopting: epoch {epoch} is known but the site that was active has not been heard")
+    standby_mark = marks.get(other(active))
+    barrier = marks[active].barrier if active in marks else None
+    adopted = state.model_copy(
+        update={
+            "epoch": epoch,
+            "active": active,
+            "standby": _standing(standby_mark, epoch),
+            "barrier": barrier,
+            "restricted": list(SITES),
+        }
+    )
+    return Decision(adopted, f"Adopted: {active} is active at epoch {epoch}, as the databases say")
+
+
+def _active(marks: dict[Site, Mark], seen: Seen) -> Site | None:
+    primaries = [site for site, mark in marks.items() if mark.role == "primary"]
+    witness = seen.witness
+    if witness is not None and witness.reachable and witness.holder is not None:
+        newest = max((marks[site].epoch for site in primaries), default=0)
+        if witness.epoch > newest and len(marks) < 2:
+            return witness.holder if witness.holder in marks and witness.holder in primaries else None
+    return max(primaries, key=lambda site: marks[site].epoch, default=None)
+
+
+def _standing(mark: Mark | None, epoch: int) -> Literal["seed", "following", "returning", "joining"]:
+    if mark is None or mark.inbound_phase in (None, "frozen") or mark.inbound_epoch != epoch:
+        return "seed" if epoch == 1 else "returning"
+    if mark.inbound_phase == "handover":
+        return "joining"
+    return "following" if mark.inbound_phase == "streaming" else "seed"

@@ -1,0 +1,393 @@
+"""One disaster recovery resource, reconciled: observe, decide, store, act. Everything decided is in `machine.py`.
+
+A changed state is stored in the status, over the version it was made from, before anything is done about it: a crash at
+any point resumes in the stored step, and of two operators only one moves the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from neo4j_dr_operator.api.cluster import ClusterSpec
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.cluster.endpoint import Secrets, Unresolved, resolve, resolve_s3
+from neo4j_dr_operator.errors import DrError, KubernetesError
+from neo4j_dr_operator.failover import publish
+from neo4j_dr_operator.failover.actions import Consume, Decision, LinkPlan
+from neo4j_dr_operator.failover.desired import Body, desired_of
+from neo4j_dr_operator.failover.executor import Executor
+from neo4j_dr_operator.failover.keeper import WitnessKeeper
+from neo4j_dr_operator.failover.lease import term_for
+from neo4j_dr_operator.failover.machine import decide
+from neo4j_dr_operator.failover.pulse import Holder, Pulse
+from neo4j_dr_operator.failover.report import Claim
+from neo4j_dr_operator.failover.site_runtime import SiteRuntime
+from neo4j_dr_operator.failover.state import SITES, ControlState, Site, link_name
+from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
+from neo4j_dr_operator.failover.view import Desired, LinkView, Now, Seen
+from neo4j_dr_operator.metrics import ResourceMetrics
+from neo4j_dr_operator.objectstore.s3 import S3, S3Address
+from neo4j_dr_operator.replication.supervisor import LinkConfig, LinkSupervisor
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5
+"""Seconds between two looks when nothing wakes the loop."""
+REFERENCES_PERIOD = 15.0
+"""Seconds after which Secrets are read again, so that rotated credentials are taken up."""
+
+
+class Api(ResourceApi, Secrets, Protocol):
+    """What a controller needs of the Kubernetes API."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What all controllers share: the API, this operator's name, and the cluster bodies seen so far by name."""
+
+    api: Api
+    operator: str
+    cluster: Callable[[str, str], Body | None]
+
+
+class RecoveryController:
+    """The reconciling task of one resource."""
+
+    def __init__(self, wiring: Wiring, metrics: ResourceMetrics, body: Body) -> None:
+        """Start with the body of its first event."""
+        meta = body["metadata"]
+        self.namespace, self.name = meta["namespace"], meta["name"]
+        self.dr = f"{self.namespace}/{self.name}"
+        self._wiring, self._metrics = wiring, metrics
+        self._wake = asyncio.Event()
+        self._writer = StatusWriter(wiring.api, self.namespace, self.name)
+        self._supervisor = LinkSupervisor(self.wake)
+        self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
+        self._pulse = Pulse(self._sites, self._supervisor, self.wake)
+        self._executor = Executor(self.dr, self._sites, self._consume, self.wake)
+        self._state: ControlState | None = None
+        self._step: tuple[object, float] = (None, time.monotonic())
+        self._s3: tuple[S3Address, S3] | None = None
+        self._resolved_at = float("-inf")
+        self._spec: DisasterRecoverySpec | None = None
+        self.update(body)
+        self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
+
+    def _site(self, site: Site) -> SiteRuntime:
+        return SiteRuntime(site, self.wake, lambda: self._metrics.failed_probe(site))
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._wake.set()
+
+    def update(self, body: Body) -> None:
+        """Take in a newer body of the resource."""
+        self._writer.update(body)
+        self.wake()
+
+    def refers_to(self, cluster: str) -> bool:
+        """Whether this resource is about a cluster of its namespace."""
+        spec = self._writer.body.get("spec") or {}
+        return cluster in (spec.get("primaryClusterRef"), spec.get("secondaryClusterRef"))
+
+    def update_cluster(self, name: str, body: Body) -> None:
+        """Take in a newer body of one of its clusters."""
+        self._writer.update_cluster(name, body)
+        self._resolved_at = float("-inf")
+        self.wake()
+
+    async def close(self) -> None:
+        """Stop everything that runs for this resource. No data is touched (P7)."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._pulse.close()
+        await self._executor.close()
+        await self._supervisor.close()
+        for runtime in self._sites.values():
+            await runtime.close()
+        self._metrics.remove()
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            again = False
+            try:
+                again = await self._reconcile()
+            except KubernetesError as error:
+                log.warning("%s: %s: %s", self.dr, error.reason, error)
+            if again:
+                continue
+            try:
+                async with asyncio.timeout(TICK):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _reconcile(self) -> bool:
+        """One round; True when another one is due at once because the state moved."""
+        self._load()
+        try:
+            spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
+            clusters = self._clusters(spec)
+            await self._refer(spec, clusters)
+        except ValidationError as error:
+            return await self._not_ready("InvalidSpec", _first_error(error))
+        except DrError as error:
+            if isinstance(error, KubernetesError):
+                raise
+            return await self._not_ready(error.reason, error.message)
+        self._spec = spec
+        self._pulse.start()
+        desired = desired_of(self._writer.body, spec, clusters)
+        state = self._state or ControlState()
+        seen = self._see(state, desired)
+        silence = max(3.0, spec.failover.health_check.timeout.seconds)
+        decision = decide(state, desired, seen, self._now(state), self.dr, silence)
+        moved = decision.state != state
+        if not await self._store(decision, desired, seen, spec, clusters):
+            self._state = None
+            return True
+        if moved:
+            await self._moved(state, decision)
+            return True
+        self._act(decision)
+        return False
+
+    def _load(self) -> None:
+        """Take the state from the stored status, once, and after another operator moved it."""
+        if self._state is None:
+            control = self._writer.status.get("control")
+            self._state = ControlState.model_validate(control) if control else ControlState()
+
+    def _now(self, state: ControlState) -> Now:
+        key = (state.operation.epoch, state.operation.step) if state.operation is not None else None
+        if key != self._step[0]:
+            self._step = (key, time.monotonic())
+            self._executor.facts.new_step()
+        return Now(time.time(), time.monotonic(), self._step[1])
+
+    # -- references -------------------------------------------------------------------------------------------------
+
+    def _clusters(self, spec: DisasterRecoverySpec) -> dict[Site, tuple[Body, ClusterSpec]]:
+        names: dict[Site, str] = {"primary": spec.primary_cluster_ref, "secondary": spec.secondary_cluster_ref}
+        found: dict[Site, tuple[Body, ClusterSpec]] = {}
+        for site, name in names.items():
+            body = self._wiring.cluster(self.namespace, name)
+            if body is None:
+                raise Unresolved(f"spec.{site}ClusterRef names {name}, which does not exist in {self.namespace}")
+            found[site] = (body, ClusterSpec.read(body.get("spec") or {}))
+        return found
+
+    async def _refer(self, spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> None:
+        """Follow the references now and then; keeps what it had while the API server is away."""
+        if time.monotonic() - self._resolved_at < REFERENCES_PERIOD and spec == self._spec:
+            return
+        check = spec.failover.health_check
+        for site, (body, cluster_spec) in clusters.items():
+            runtime = self._sites[site]
+            runtime.interval, runtime.timeout = check.interval.seconds, check.timeout.seconds
+            runtime.failures = check.consecutive_failures
+            name = body["metadata"]["name"]
+            own, link = await resolve(self._wiring.api, self.namespace, name, cluster_spec, runtime.timeout)
+            await runtime.point(own, link)
+        await self._refer_witness(spec)
+        term = term_for(check.interval.seconds, check.consecutive_failures)
+        self._pulse.term = self._executor.term = term
+        self._resolved_at = time.monotonic()
+
+    async def _refer_witness(self, spec: DisasterRecoverySpec) -> None:
+        location = spec.failover.quorum.witness
+        if location is None:
+            self._pulse.keeper = self._executor.keeper = None
+            return
+        address = await resolve_s3(self._wiring.api, self.namespace, location)
+        if self._s3 is not None and self._s3[0] == address:
+            return
+        timeout = min(5.0, max(1.0, spec.failover.health_check.timeout.seconds / 2))
+        self._s3 = (address, S3(address, timeout))
+        self._pulse.keeper = self._executor.keeper = WitnessKeeper(self._s3[1], self.dr, self._wiring.operator)
+
+    # -- sight ------------------------------------------------------------------------------------------------------
+
+    def _see(self, state: ControlState, desired: Desired) -> Seen:
+        facts, keeper = self._executor.facts, self._pulse.keeper
+        return Seen(
+            sites={site: runtime.view() for site, runtime in self._sites.items()},
+            link=self._link_view(),
+            witness=keeper.view() if keeper is not None and desired.witness else None,
+            readings=tuple(facts.readings),
+            assessment=facts.assessment,
+            leased=facts.leased,
+            lease_refused=facts.lease_refused,
+            claimed=facts.claimed,
+            promoted=facts.promoted,
+            barrier=facts.barrier,
+            beaten=facts.beaten,
+            failed=facts.failed,
+        )
+
+    def _link_view(self) -> LinkView | None:
+        worker = self._supervisor.worker or self._supervisor.last
+        if worker is None:
+            return None
+        report, source = worker.report, worker.config.link.partition(">")[0]
+        error = report.get("error") or {}
+        read_at, cursor_tx = report.get("readAt"), report.get("cursorTx")
+        return LinkView(
+            source="primary" if source == "primary" else "secondary",
+            target="secondary" if source == "primary" else "primary",
+            epoch=worker.config.epoch,
+            state=report.get("state") or "starting",
+            cursor=report.get("cursor"),
+            cursor_tx=int(cursor_tx) if cursor_tx is not None else -1,
+            read_age=max(0.0, time.time() - read_at) if read_at else None,
+            reason=error.get("reason"),
+            message=error.get("message") or "",
+        )
+
+    def _lag(self, state: ControlState) -> float | None:
+        """Age in seconds of what the standby holds, None while that is not known."""
+        worker = self._supervisor.worker
+        if worker is None or worker.report.get("state") != "streaming":
+            return None
+        if state.synced is not None and state.synced.complete:
+            return 0.0
+        beat, read_at = worker.report.get("heartbeat"), worker.report.get("readAt")
+        if self._pulse.holder is not None and beat:
+            return max(0.0, time.time() - float(beat) / 1000)
+        if worker.report.get("caughtUp") and read_at:
+            return max(0.0, time.time() - float(read_at))
+        return None
+
+    # -- effects ----------------------------------------------------------------------------------------------------
+
+    def _act(self, decision: Decision) -> None:
+        state = decision.state
+        self._pulse.holder = Holder(decision.holder, state.epoch) if decision.holder is not None else None
+        self._supervisor.want(self._link_config(decision.link))
+        self._executor.start(decision.actions)
+
+    def _link_config(self, plan: LinkPlan | None) -> LinkConfig | None:
+        if plan is None or self._spec is None:
+            return None
+        source, target = self._sites[plan.source].link_endpoint, self._sites[plan.target].link_endpoint
+        if source is None or target is None:
+            return None
+        replication = self._spec.replication
+        return LinkConfig(
+            link=plan.name,
+            epoch=plan.epoch,
+            origin=plan.origin,
+            source=source,
+            target=target,
+            inverse=link_name(plan.target, plan.source) if plan.origin == "handover" else None,
+            barrier=plan.barrier,
+            batch_size=replication.batch_size,
+            timeout=replication.timeout.seconds,
+            retries=replication.retries,
+            interval=replication.interval.seconds,
+        )
+
+    async def _consume(self, action: Consume) -> None:
+        cluster = None
+        if action.site is not None and self._spec is not None:
+            refs = {"primary": self._spec.primary_cluster_ref, "secondary": self._spec.secondary_cluster_ref}
+            cluster = refs[action.site]
+        await self._writer.consume(action, cluster)
+
+    async def _moved(self, before: ControlState, decision: Decision) -> None:
+        """The machine moved: log it, count it, tell it as an event."""
+        after = decision.state
+        self._state = after
+        log.info("%s: %s", self.dr, decision.why)
+        if len(after.history) != len(before.history) or after.history[-1:] != before.history[-1:]:
+            entry = after.history[-1]
+            if after.epoch != before.epoch and entry.result == "Completed":
+                self._metrics.failover(entry.kind)
+        quiet = before.operation == after.operation and before.standby == after.standby
+        if quiet and before.epoch == after.epoch:
+            return
+        kind = "Warning" if after.standby in ("diverged", "lost") or decision.notes else "Normal"
+        reason = after.operation.step if after.operation is not None else after.standby.title()
+        await self._writer.event(kind, reason, decision.why)
+
+    # -- reports ----------------------------------------------------------------------------------------------------
+
+    def _context(self, spec: DisasterRecoverySpec, why: str, lag: float | None) -> publish.Context:
+        worker = self._supervisor.worker
+        return publish.Context(
+            spec=spec,
+            generation=int(self._writer.body["metadata"].get("generation") or 0),
+            wall=time.time(),
+            why=why,
+            lag=lag,
+            link_report=worker.report if worker is not None else {},
+            since={site: runtime.health.since for site, runtime in self._sites.items()},
+            addresses={
+                site: runtime.endpoint.address for site, runtime in self._sites.items() if runtime.endpoint is not None
+            },
+        )
+
+    async def _store(
+        self,
+        decision: Decision,
+        desired: Desired,
+        seen: Seen,
+        spec: DisasterRecoverySpec,
+        clusters: Mapping[Site, tuple[Body, ClusterSpec]],
+    ) -> bool:
+        """Store status and cluster statuses; False when another operator was first."""
+        state, lag = decision.state, self._lag(decision.state)
+        self._publish_metrics(seen, lag)
+        context = self._context(spec, decision.why, lag)
+        status = publish.recovery_status(state, desired, seen, self._writer.status, context)
+        if not await self._writer.store(status):
+            return False
+        if state.epoch == 0:
+            return True
+        for site, (body, _) in clusters.items():
+            name = body["metadata"]["name"]
+            generation = int(body["metadata"].get("generation") or 0)
+            stored = body.get("status") or {}
+            document = publish.cluster_status(site, state, desired, seen, stored, generation, context, self.name)
+            await self._writer.store_cluster(name, document)
+        return True
+
+    def _publish_metrics(self, seen: Seen, lag: float | None) -> None:
+        for site in SITES:
+            self._metrics.health(site, seen.sites[site].verdict == "UP")
+        worker = self._supervisor.worker
+        if lag is not None:
+            self._metrics.lag(lag)
+        if worker is not None and worker.report.get("latency") is not None:
+            self._metrics.latency(float(worker.report["latency"]))
+
+    async def _not_ready(self, reason: str, message: str) -> bool:
+        """Say what is missing; whatever runs goes on with what it had."""
+        generation = int(self._writer.body["metadata"].get("generation") or 0)
+        stored: list[Mapping[str, Any]] = list(self._writer.status.get("conditions") or [])
+        claims = [Claim("Ready", False, reason, message)]
+        status = {
+            "message": message,
+            "observedGeneration": generation,
+            "conditions": publish.merge_conditions(stored, claims, generation, time.time()),
+        }
+        if self._state is not None and self._state.epoch == 0:
+            status["phase"] = "Pending"
+        await self._writer.store({**self._writer.status, **status})
+        return False
+
+
+def _first_error(error: ValidationError) -> str:
+    """The first wrong field with what is allowed; values are left out, they may be secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"spec.{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -1,0 +1,52 @@
+"""From resource bodies to what the machine is told is wanted. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from neo4j_dr_operator.api.cluster import ClusterSpec
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.requests import LAST_APPLIED, owner_of
+from neo4j_dr_operator.failover.state import Owner, Site
+from neo4j_dr_operator.failover.view import Desired, Requested
+
+Body = Mapping[str, Any]
+
+
+def last_applied(body: Body) -> Mapping[str, Any] | None:
+    """The manifest that client-side apply keeps in an annotation, if it can be read."""
+    text = (body.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+    if not text:
+        return None
+    try:
+        applied = json.loads(text)
+    except ValueError:
+        return None
+    return applied if isinstance(applied, Mapping) else None
+
+
+def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> Desired:
+    """Requests with their owners, and the switches."""
+    applied = last_applied(body)
+    target = sync = None
+    if spec.failover.target is not None:
+        owner = owner_of(body, ("spec", "failover", "target"), applied)
+        target = Requested(spec.failover.target, owner, bool(spec.failover.emergency))
+    if spec.sync.direction is not None:
+        sync = Requested(spec.sync.direction, owner_of(body, ("spec", "sync", "direction"), applied))
+    lone = spec.failover.target is None and bool(spec.failover.emergency)
+    lone = lone and owner_of(body, ("spec", "failover", "emergency"), applied) == "patch"
+    read_only: dict[Site, Owner | None] = {
+        site: owner_of(cluster, ("spec", "readOnly"), last_applied(cluster)) if cluster_spec.read_only else None
+        for site, (cluster, cluster_spec) in clusters.items()
+    }
+    return Desired(
+        automatic=spec.failover.automatic,
+        target=target,
+        lone_emergency=lone,
+        sync=sync,
+        read_only=read_only,
+        witness=spec.failover.quorum.witness is not None,
+    )

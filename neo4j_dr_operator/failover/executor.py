@@ -1,0 +1,192 @@
+"""Carrying out what the machine asked for. Every action may run again at any time; results become facts to be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from neo4j_dr_operator.cluster import site as sites
+from neo4j_dr_operator.cluster.access import enable_change_capture, set_access
+from neo4j_dr_operator.errors import DatabaseUnreachable, DrError, FenceBroken
+from neo4j_dr_operator.failover.actions import (
+    Action,
+    Assess,
+    Beat,
+    Claim,
+    Consume,
+    MakeReadOnly,
+    MakeWritable,
+    Promote,
+    ReadPosition,
+    TakeLease,
+    WriteMark,
+)
+from neo4j_dr_operator.failover.keeper import WitnessKeeper
+from neo4j_dr_operator.failover.site_runtime import SiteRuntime
+from neo4j_dr_operator.failover.state import Site, other
+from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Reading
+from neo4j_dr_operator.graph.bolt import AsyncDatabase
+
+log = logging.getLogger(__name__)
+
+RETRY_PAUSE = 0.3
+"""Seconds before a failed action may be tried again."""
+ACTION_TIMEOUT = 10.0
+"""Seconds one action may take; the machine has deadlines of its own for a whole step."""
+
+
+@dataclass
+class Facts:
+    """What actions have found out, each tied to the epoch it was found for."""
+
+    readings: list[Reading] = field(default_factory=list)
+    assessment: Assessment | None = None
+    leased: int = 0
+    lease_refused: str | None = None
+    claimed: Claimed | None = None
+    promoted: int = 0
+    barrier: str | None = None
+    beaten: int = 0
+    failed: str | None = None
+
+    def new_step(self) -> None:
+        """Forget what only counts within one step."""
+        self.failed = None
+        self.lease_refused = None
+
+
+class Executor:
+    """Runs actions beside each other, each at most once at a time."""
+
+    def __init__(
+        self,
+        dr: str,
+        runtimes: dict[Site, SiteRuntime],
+        consume: Callable[[Consume], Awaitable[None]],
+        changed: Callable[[], None],
+    ) -> None:
+        """`consume` edits the spec; `changed` is called after every outcome."""
+        self.facts = Facts()
+        self.keeper: WitnessKeeper | None = None
+        self.term = 10.0
+        self._dr, self._runtimes, self._consume, self._changed = dr, runtimes, consume, changed
+        self._running: dict[Action, asyncio.Task[None]] = {}
+        self._not_before: dict[Action, float] = {}
+
+    def start(self, actions: tuple[Action, ...]) -> None:
+        """Start what is not running yet and did not fail just now."""
+        now = time.monotonic()
+        self._not_before = {action: at for action, at in self._not_before.items() if at > now}
+        for action in actions:
+            if action not in self._running and action not in self._not_before:
+                task = asyncio.create_task(self._guarded(action), name=type(action).__name__)
+                self._running[action] = task
+
+    async def close(self) -> None:
+        """Cancel what is running; every action can be run again by the next operator."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _guarded(self, action: Action) -> None:
+        try:
+            async with asyncio.timeout(ACTION_TIMEOUT):
+                await self._run(action)
+        except (DrError, TimeoutError) as error:
+            reason = error.reason if isinstance(error, DrError) else "TimedOut"
+            self.facts.failed = f"{reason}: {error}"
+            self._not_before[action] = time.monotonic() + RETRY_PAUSE
+            log.warning("%s of %s failed: %s: %s", type(action).__name__, self._dr, reason, error)
+        finally:
+            self._running.pop(action, None)
+            self._changed()
+
+    def _db(self, site: Site) -> AsyncDatabase:
+        db = self._runtimes[site].db
+        if db is None:
+            raise DatabaseUnreachable(f"the address of {site} is not known")
+        return db
+
+    async def _run(self, action: Action) -> None:
+        timeout = self._runtimes["primary"].timeout
+        match action:
+            case MakeReadOnly(site=site):
+                await self._access(site, "read-only", timeout)
+            case MakeWritable(site=site):
+                await self._access(site, "read-write", timeout)
+            case ReadPosition():
+                await self._read_position(action, timeout)
+            case WriteMark(site=site, role=role, epoch=epoch):
+                await enable_change_capture(self._db(site), timeout)
+                await sites.write_mark(self._db(site), self._dr, site, role, epoch, timeout)
+                self._runtimes[site].soon()
+            case TakeLease():
+                await self._take_lease(action)
+            case Claim(source=source, target=target, epoch=epoch):
+                self.facts.claimed = await sites.claim(self._db(target), source, target, epoch, timeout)
+            case Promote():
+                await self._promote(action, timeout)
+            case Assess(site=site, epoch=epoch):
+                await self._assess(site, epoch, timeout)
+            case Beat(site=site, epoch=epoch):
+                if await sites.heartbeat(self._db(site), epoch, int(time.time() * 1000), timeout):
+                    self.facts.beaten = epoch
+            case Consume():
+                await self._consume(action)
+
+    async def _access(self, site: Site, access: Access, timeout: float) -> None:
+        asked = time.monotonic()
+        seen = await set_access(self._db(site), access, timeout)
+        self._runtimes[site].saw(seen, asked)
+
+    async def _read_position(self, action: ReadPosition, timeout: float) -> None:
+        """A final position counts only between two sights of a read-only database."""
+        db, asked = self._db(action.site), time.monotonic()
+        if action.final:
+            await self._must_be_read_only(action.site, timeout)
+        end = await sites.read_end(db, timeout)
+        if action.final:
+            await self._must_be_read_only(action.site, timeout)
+        reading = Reading(action.site, action.epoch, end.text, end.tx, asked, action.final)
+        self.facts.readings = [*self.facts.readings, reading][-8:]
+
+    async def _must_be_read_only(self, site: Site, timeout: float) -> None:
+        asked = time.monotonic()
+        seen = await set_access(self._db(site), "read-only", timeout)
+        self._runtimes[site].saw(seen, asked)
+        if seen != "read-only":
+            raise FenceBroken(f"{site} is not read-only")
+
+    async def _take_lease(self, action: TakeLease) -> None:
+        if self.keeper is None:
+            raise DrError("no witness is configured")
+        refusal = await self.keeper.take(action.site, action.epoch, self.term, action.force)
+        if refusal is None:
+            self.facts.leased = action.epoch
+        else:
+            self.facts.lease_refused = refusal
+
+    async def _promote(self, action: Promote, timeout: float) -> None:
+        if action.guard is not None:
+            await self._check_fence(action.source, action.guard, timeout)
+        barrier = await sites.promote(self._db(action.target), action.source, action.target, action.epoch, timeout)
+        self.facts.promoted, self.facts.barrier = action.epoch, barrier
+        self._runtimes[action.target].soon()
+
+    async def _check_fence(self, site: Site, guard: str, timeout: float) -> None:
+        """Nothing came after the final position. A primary that died under the fence took nothing either."""
+        try:
+            await sites.check_unwritten(self._db(site), guard, timeout)
+        except DatabaseUnreachable as error:
+            log.warning("%s cannot be asked again before the promotion: %s", site, error)
+
+    async def _assess(self, site: Site, epoch: int, timeout: float) -> None:
+        """Compare only while the returning site is seen read-only, before and after."""
+        await self._must_be_read_only(site, timeout)
+        found = await sites.assess(self._db(other(site)), self._db(site), site, epoch, timeout)
+        await self._must_be_read_only(site, timeout)
+        self.facts.assessment = found

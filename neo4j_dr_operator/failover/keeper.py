@@ -1,0 +1,123 @@
+"""The witness object kept: read, renewed, moved. All rules are in `lease.py`; here is only the I/O."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from neo4j_dr_operator.errors import ObjectStoreError, PreconditionFailed
+from neo4j_dr_operator.failover.lease import Watch, WitnessRecord, grant
+from neo4j_dr_operator.failover.state import Site
+from neo4j_dr_operator.failover.view import WitnessView
+
+
+class Stored(Protocol):
+    """An object's bytes and the etag to compare with."""
+
+    @property
+    def body(self) -> bytes:
+        """The bytes."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """What a conditional put compares with."""
+        ...
+
+
+class Store(Protocol):
+    """Small objects with conditional puts: `objectstore.s3.S3` in the operator."""
+
+    async def get(self, name: str) -> Stored | None:
+        """The object, or None."""
+        ...
+
+    async def put(self, name: str, body: bytes, etag: str | None) -> str:
+        """Create (None) or compare-and-set; returns the new etag."""
+        ...
+
+
+class WitnessKeeper:
+    """One witness object, named after its resource, seen from one operator."""
+
+    def __init__(self, store: Store, dr: str, operator: str) -> None:
+        """`dr` is namespace/name of the resource; `operator` tells this process from others in the record."""
+        self._store, self._dr, self._operator = store, dr, operator
+        self._name = f"witness/{dr}.json"
+        self.watch = Watch()
+
+    def view(self) -> WitnessView:
+        """What the machine is told."""
+        record = self.watch.record
+        return WitnessView(
+            reachable=self.watch.reachable,
+            message=self.watch.message,
+            epoch=record.epoch if record else 0,
+            holder=record.holder if record else None,
+            expired=self.watch.expired(),
+        )
+
+    async def refresh(self) -> None:
+        """Read the object. A failure is kept in the view, never raised: an unreadable witness is a fact."""
+        asked = time.monotonic()
+        try:
+            stored = await self._store.get(self._name)
+            record = WitnessRecord.model_validate_json(stored.body) if stored is not None else None
+        except ObjectStoreError as error:
+            self.watch = self.watch.failed(error.message)
+            return
+        except ValidationError:
+            self.watch = self.watch.failed(f"the object {self._name} is no witness record")
+            return
+        if record is not None and record.dr != self._dr:
+            self.watch = self.watch.failed(f"the object {self._name} belongs to {record.dr}")
+            return
+        self.watch = self.watch.read(record, stored.etag if stored else None, asked, time.monotonic())
+
+    async def renew(self, site: Site, epoch: int, term: float) -> None:
+        """Renew the lease of the active site, whose heartbeat has just been written.
+
+        A record behind our epoch is brought up (the highest epoch wins); one ahead of it is left alone.
+        """
+        await self.refresh()
+        record = self.watch.record
+        if not self.watch.reachable or record is not None and record.epoch > epoch:
+            return
+        if record is not None and (record.holder, record.epoch) == (site, epoch):
+            await self._write(record.renewed(term, self._operator, datetime.now(UTC).isoformat()))
+            return
+        await self.take(site, epoch, term, force=record is None or record.epoch < epoch)
+
+    async def take(self, site: Site, epoch: int, term: float, force: bool) -> str | None:
+        """Move the lease to `site` at `epoch`; None when it holds it, else the reason why not.
+
+        Raises ObjectStoreError when the witness cannot be reached: that is not a refusal.
+        """
+        await self.refresh()
+        if not self.watch.reachable:
+            raise ObjectStoreError(self.watch.message)
+        record = self.watch.record
+        if record is not None and (record.holder, record.epoch) == (site, epoch):
+            return None
+        wanted = grant(record, self.watch.expired(), self._dr, site, epoch, term, force)
+        if isinstance(wanted, str):
+            return wanted
+        stamped = wanted.model_copy(update={"operator": self._operator, "renewed_at": datetime.now(UTC).isoformat()})
+        return None if await self._write(stamped) else "another operator changed the witness first"
+
+    async def _write(self, record: WitnessRecord) -> bool:
+        """Compare-and-set; after a lost answer the next read tells what happened."""
+        asked = time.monotonic()
+        try:
+            etag = await self._store.put(self._name, record.model_dump_json(by_alias=True).encode(), self.watch.etag)
+        except PreconditionFailed:
+            await self.refresh()
+            return False
+        except ObjectStoreError as error:
+            self.watch = self.watch.failed(error.message)
+            return False
+        self.watch = self.watch.read(record, etag, asked, time.monotonic())
+        return True

@@ -1,0 +1,279 @@
+"""The steps of a change of the active site: fence first, promote second. Pure.
+
+A failover walks Detected, Confirmed, Fencing, Draining, Promoting, Verifying; a switchover Requested, ReadOnly,
+Fencing, Draining, Promoting, Verifying. Every step is stored before its actions run and can be entered again after a
+crash: actions are idempotent and carry the operation's epoch.
+"""
+
+from __future__ import annotations
+
+from neo4j_dr_operator.failover.actions import (
+    Action,
+    Assess,
+    Beat,
+    Claim,
+    Decision,
+    MakeReadOnly,
+    Promote,
+    ReadPosition,
+    TakeLease,
+    link_for,
+)
+from neo4j_dr_operator.failover.requests import handle_target, supersede_read_only
+from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, Kind, Operation, Step, StepRecord
+from neo4j_dr_operator.failover.view import Desired, Now, Requested, Seen
+from neo4j_dr_operator.failover.votes import Ballot, failover_limitation, promotion_limitation
+from neo4j_dr_operator.health.verdict import Verdict
+
+REQUEST_PATIENCE = 60.0
+"""Seconds a request waits for what it needs before it is refused."""
+FENCE_PATIENCE = 30.0
+"""Seconds within which the old primary must be seen read-only, and the epoch claimed, for a switchover to go on."""
+DRAIN_PATIENCE = 60.0
+"""Seconds a switchover keeps clients without a writable site before it is rolled back."""
+EMERGENCY_FENCE_PATIENCE = 4.0
+"""Seconds an emergency failover tries to fence a primary that may still be there."""
+EMERGENCY_DRAIN_PATIENCE = 10.0
+"""Seconds an emergency failover drains a fenced primary before it promotes with what it has."""
+WITNESS_PATIENCE = 5.0
+"""Seconds a requested failover tries to move the lease: it needs no witness, its fence is another one."""
+
+
+def begin(state: ControlState, seen: Seen, kind: Kind, now: Now, evidence: tuple[str, ...] = ()) -> ControlState:
+    """The state with a new operation away from the active site, at an epoch above every known one."""
+    known = [state.epoch, seen.witness.epoch if seen.witness else 0]
+    known += [view.mark.epoch for view in seen.sites.values() if view.mark is not None]
+    step: Step = "Detected" if kind == "failover" else "Requested"
+    operation = Operation(
+        kind=kind,
+        source=state.active,
+        target=state.standby_site,
+        epoch=max(known) + 1,
+        step=step,
+        steps=[StepRecord(name=step, at=now.wall)],
+        evidence=list(evidence),
+        requested=kind != "failover",
+    )
+    return state.model_copy(update={"operation": operation})
+
+
+def begin_requested(state: ControlState, request: Requested, seen: Seen, now: Now) -> ControlState:
+    """The state that has accepted a failover request: both wait conditions fall in the patch that stores it (P11)."""
+    started = begin(state, seen, "emergency" if request.emergency else "switchover", now)
+    accepted = handle_target(started, request, "Accepted", now.wall)
+    return accepted.model_copy(update={"synced": None} if request.emergency else {})
+
+
+def advance(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
+    """One decision within the operation in progress."""
+    operation = state.operation
+    assert operation is not None
+    match operation.step:
+        case "Detected" | "Confirmed":
+            return _detected(state, operation, desired, seen, votes, now)
+        case "Requested":
+            return _requested(state, operation, seen, now)
+        case "ReadOnly":
+            return _read_only(state, operation, seen, now)
+        case "Fencing":
+            return _fencing(state, operation, desired, seen, now)
+        case "Draining":
+            return _draining(state, operation, seen, now)
+        case "Promoting":
+            return _promoting(state, operation, seen, now)
+        case _:
+            return _verifying(state, operation, desired, seen, now)
+
+
+def _enter(state: ControlState, operation: Operation, step: Step, now: Now, why: str) -> Decision:
+    return Decision(state.model_copy(update={"operation": operation.enter(step, now.wall)}), why)
+
+
+def _detected(state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
+    link = link_for(state)
+    if op.step == "Confirmed":
+        return _enter(state, op, "Fencing", now, "Fencing: the primary is confirmed dead")
+    if votes.probe.opinion == "UP" or not desired.automatic:
+        reason = f"{state.active} is there again: {votes.probe.evidence}" if desired.automatic else "switched off"
+        return _give_up(state, op, "Cancelled", reason, spent=False)
+    limitation = failover_limitation(state, desired, seen)
+    if limitation is not None:
+        return Decision(state, f"No failover, {limitation}", link=link, holder=state.active)
+    if not votes.dead:
+        views = "; ".join(map(str, votes.votes))
+        return Decision(state, f"No failover, the views do not agree on death: {views}", link=link, holder=state.active)
+    confirmed = op.model_copy(update={"evidence": [str(vote) for vote in votes.votes]})
+    return _enter(state, confirmed, "Confirmed", now, f"Confirmed: {state.active} is dead by majority")
+
+
+def _requested(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+    limitation = promotion_limitation(state, seen)
+    active = seen.sites[state.active]
+    if limitation is None and op.kind == "switchover" and active.verdict is not Verdict.UP:
+        limitation = f"PrimaryUnavailable: {state.active} is {active.verdict}; an emergency failover does not need it"
+    if limitation is not None:
+        if now.step_age > REQUEST_PATIENCE:
+            return _give_up(state, op, "Refused", limitation, spent=False)
+        return Decision(state, f"The request waits: {limitation}", link=link_for(state), holder=state.active)
+    restricted = sorted({*state.restricted, op.source})
+    following: Step = "ReadOnly" if op.kind == "switchover" else "Fencing"
+    return _enter(state.model_copy(update={"restricted": restricted}), op, following, now, f"{following}: as requested")
+
+
+def _fenced(op: Operation, seen: Seen, now: Now) -> bool:
+    view = seen.sites[op.source]
+    return view.access == "read-only" and view.access_at >= now.step_since
+
+
+def _read_only(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+    if _fenced(op, seen, now):
+        return _enter(state, op, "Fencing", now, f"Fencing: {op.source} was seen read-only")
+    if now.step_age > FENCE_PATIENCE:
+        reason = f"{op.source} could not be made read-only: {seen.failed or seen.sites[op.source].evidence}"
+        return _give_up(state, op, "RolledBack", reason, spent=False)
+    action = MakeReadOnly(op.source, op.epoch)
+    return Decision(state, f"ReadOnly: {op.source} must refuse writes first", (action,), link_for(state))
+
+
+def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, now: Now) -> Decision:
+    actions: list[Action] = []
+    leased = not desired.witness or seen.leased == op.epoch
+    if not leased:
+        if seen.lease_refused is not None and op.kind != "emergency":
+            spent = op.kind == "switchover"
+            result = "RolledBack" if spent else "Cancelled"
+            return _give_up(state, op, result, f"the lease could not be taken: {seen.lease_refused}", spent)
+        actions.append(TakeLease(op.target, op.epoch, force=op.requested))
+        leased = op.requested and now.step_age > WITNESS_PATIENCE
+    if op.kind == "failover" and not leased:
+        return Decision(state, "Fencing: taking the lease of the dead primary", tuple(actions))
+    final = seen.reading(op.source, op.epoch, now.step_since, final=True)
+    if final is None and op.requested:
+        actions.append(
+            ReadPosition(op.source, op.epoch, final=True)
+            if _fenced(op, seen, now) or op.kind == "switchover"
+            else MakeReadOnly(op.source, op.epoch)
+        )
+    claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
+    if claimed is None and seen.link is None:
+        actions.append(Claim(op.source, op.target, op.epoch))
+    fence_seen = final is not None or op.kind == "failover" or _emergency_fence_is_over(op, seen, now)
+    if claimed is not None and leased and fence_seen:
+        fenced = op.model_copy(
+            update={
+                "fenced_by": "read-only" if final else "time" if op.kind == "failover" else "request",
+                "final": final.position if final else None,
+                "final_tx": final.tx if final else None,
+                "applied": claimed.cursor,
+            }
+        )
+        return _enter(state, fenced, "Draining", now, f"Draining: epoch {op.epoch} is claimed")
+    if op.kind == "switchover" and now.step_age > FENCE_PATIENCE:
+        return _give_up(state, op, "RolledBack", f"the fence was not complete in time: {seen.failed}", spent=True)
+    return Decision(state, f"Fencing {op.source} at epoch {op.epoch}", tuple(actions))
+
+
+def _emergency_fence_is_over(op: Operation, seen: Seen, now: Now) -> bool:
+    dead = seen.sites[op.source].verdict is Verdict.DOWN
+    return op.kind == "emergency" and (dead or now.step_age > EMERGENCY_FENCE_PATIENCE)
+
+
+def _draining(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+    link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
+    claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
+    applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
+    applied = link.cursor if link and link.cursor and link.cursor_tx == applied_tx else op.applied
+    drained = op.final_tx is None or applied_tx >= op.final_tx
+    late = op.kind == "emergency" and now.step_age > EMERGENCY_DRAIN_PATIENCE
+    if drained or late:
+        ready = op.model_copy(update={"applied": applied})
+        promoting = state.model_copy(update={"synced": None, "sync": None})
+        return _enter(promoting, ready, "Promoting", now, f"Promoting {op.target}: drained to {applied_tx}")
+    if op.kind == "switchover" and now.step_age > DRAIN_PATIENCE:
+        behind = f"{op.target} stood at transaction {applied_tx} of {op.final_tx}"
+        return _give_up(state, op, "RolledBack", f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}", spent=True)
+    why = f"Draining: transaction {applied_tx} of {op.final_tx} is applied"
+    return Decision(state, why, link=link_for(state, op.epoch))
+
+
+def _promoting(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+    if seen.promoted == op.epoch and seen.barrier is not None:
+        promoted = state.model_copy(update={"barrier": seen.barrier})
+        return _enter(promoted, op, "Verifying", now, f"Verifying: {op.target} holds epoch {op.epoch}")
+    guard = op.final if op.kind == "switchover" else None
+    if seen.failed is not None and seen.failed.startswith("FenceBroken") and guard is not None:
+        return _give_up(state, op, "RolledBack", seen.failed, spent=True)
+    why = f"Promoting {op.target} at epoch {op.epoch}"
+    return Decision(state, why, (Promote(op.source, op.target, op.epoch, guard),))
+
+
+def _verifying(state: ControlState, op: Operation, desired: Desired, seen: Seen, now: Now) -> Decision:
+    if seen.beaten != op.epoch:
+        return Decision(state, f"Verifying: a first write to {op.target}", (Beat(op.target, op.epoch),))
+    done = op.enter("Active", now.wall)
+    entry = _entry(done, "Completed", "", state.model_copy(update={"epoch": op.epoch}))
+    if op.kind == "switchover":
+        entry = entry.model_copy(update={"lost_transactions": 0, "lost_seconds": 0.0})
+    active = state.model_copy(
+        update={
+            "epoch": op.epoch,
+            "active": op.target,
+            "standby": "returning",
+            "standby_reason": "",
+            "restricted": sorted({*state.restricted, op.source} - {op.target}),
+            "operation": None,
+            "history": state.remember(entry),
+        }
+    )
+    closed = supersede_read_only(_close_request(active, op, "Completed", now), desired)
+    return Decision(closed, f"Active: {op.target} is the primary at epoch {op.epoch}", holder=op.target)
+
+
+def _close_request(state: ControlState, op: Operation, result: str, now: Now | None = None) -> ControlState:
+    if not op.requested:
+        return state
+    last = {**state.handled.last, "result": result, "epoch": state.epoch}
+    return state.model_copy(update={"handled": state.handled.model_copy(update={"last": last})})
+
+
+def _entry(op: Operation, result: str, reason: str, state: ControlState) -> HistoryEntry:
+    return HistoryEntry.model_validate(
+        {
+            "epoch": state.epoch,
+            "kind": op.kind,
+            "source": op.source,
+            "target": op.target,
+            "result": result,
+            "reason": reason,
+            "steps": op.steps,
+            "evidence": op.evidence,
+            "fenced_by": op.fenced_by,
+            "applied_position": op.applied,
+        }
+    )
+
+
+def _give_up(state: ControlState, op: Operation, result: str, reason: str, spent: bool) -> Decision:
+    """End an operation before its promotion. `spent`: the epoch may have been claimed and is never used again."""
+    epoch = op.epoch if spent else state.epoch
+    ended = state.model_copy(update={"operation": None, "epoch": epoch})
+    if result != "Cancelled" or op.step != "Detected":
+        ended = ended.model_copy(update={"history": ended.remember(_entry(op, result, reason, ended))})
+    ended = _close_request(ended, op, f"{result}: {reason}")
+    return Decision(ended, f"{result}: {reason}", notes=(f"{result}: {reason}",))
+
+
+def count_losses(state: ControlState, transactions: int, seconds: float) -> ControlState:
+    """The state in which the newest completed change of the active site knows what it cost (P5)."""
+    history = list(state.history)
+    for index in range(len(history) - 1, -1, -1):
+        if history[index].result == "Completed":
+            update = {"lost_transactions": transactions, "lost_seconds": seconds}
+            history[index] = history[index].model_copy(update=update)
+            break
+    return state.model_copy(update={"history": history})
+
+
+def assess_action(state: ControlState) -> Assess:
+    """Compare the returning site with the position at which the active one was promoted."""
+    return Assess(state.standby_site, state.epoch)

@@ -1,0 +1,146 @@
+"""The status documents of a resource and of its two clusters, built from state and sight. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from neo4j_dr_operator.api.conditions import Condition, set_condition
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover import report
+from neo4j_dr_operator.failover.requests import read_only_wanted
+from neo4j_dr_operator.failover.state import ControlState, Site
+from neo4j_dr_operator.failover.view import Desired, Seen
+from neo4j_dr_operator.health.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a status needs besides state and sight; times are wall seconds."""
+
+    spec: DisasterRecoverySpec
+    generation: int
+    wall: float
+    why: str
+    lag: float | None
+    link_report: Mapping[str, Any]
+    since: dict[Site, float]
+    addresses: dict[Site, str]
+
+    def cluster(self, site: Site) -> str:
+        """The cluster a site refers to."""
+        return self.spec.primary_cluster_ref if site == "primary" else self.spec.secondary_cluster_ref
+
+
+def merge_conditions(
+    stored: list[Mapping[str, Any]], claims: list[report.Claim], generation: int, wall: float
+) -> list[dict[str, Any]]:
+    """Stored conditions brought to what is claimed now; transition times move only with the status."""
+    conditions = [Condition.read(item) for item in stored]
+    now = datetime.fromtimestamp(wall, UTC)
+    for claim in claims:
+        status: Any = claim.status
+        conditions = set_condition(conditions, claim.type, status, claim.reason, claim.message[:1024], generation, now)
+    return [condition.wire(drop_none=True) for condition in conditions]
+
+
+def recovery_status(
+    state: ControlState, desired: Desired, seen: Seen, stored: Mapping[str, Any], context: Context
+) -> dict[str, Any]:
+    """The whole status of a disaster recovery resource, `control` included."""
+    known = state.epoch > 0
+    claims = report.conditions(state, desired, seen, context.why)
+    regions = context.spec.cross_region
+    region = regions.primary_region if state.active == "primary" else regions.secondary_region
+    return {
+        "phase": report.phase(state, seen),
+        "activeSite": state.active if known else None,
+        "activeCluster": context.cluster(state.active) if known else None,
+        "activeRegion": region if known else None,
+        "epoch": state.epoch if known else None,
+        "message": context.why,
+        "observedGeneration": context.generation,
+        "replication": [_replication(state, seen, context)] if known else [],
+        "health": report.health_items(seen, context.since, context.addresses),
+        "failover": {
+            "lastHandled": _last_handled(state),
+            "history": [report.history_item(entry) for entry in state.history],
+        },
+        "control": state.model_dump(mode="json", by_alias=True),
+        "conditions": merge_conditions(list(stored.get("conditions") or []), claims, context.generation, context.wall),
+    }
+
+
+def _last_handled(state: ControlState) -> dict[str, Any] | None:
+    last = state.handled.last
+    if not last:
+        return None
+    result = str(last.get("result") or "").partition(":")[0]
+    at = last.get("at")
+    return {
+        "target": last.get("target"),
+        "emergency": bool(last.get("emergency")),
+        "epoch": last.get("epoch"),
+        "result": result if result in ("Completed", "RolledBack", "Refused", "Cancelled") else None,
+        "at": report.timestamp(float(at)) if at is not None else None,
+    }
+
+
+def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str, Any]:
+    site, link = state.standby_site, seen.link
+    seed = context.link_report.get("seed") if link is not None else None
+    return {
+        "site": site,
+        "cluster": context.cluster(site),
+        "state": link.state if link is not None else state.standby,
+        "lagSeconds": None if context.lag is None else round(context.lag, 1),
+        "position": link.cursor if link is not None else None,
+        "seed": {k: max(0, int(seed.get(k) or 0)) for k in ("nodes", "nodesEnd", "rels", "relsEnd")} if seed else None,
+        "message": link.message or None if link is not None else None,
+    }
+
+
+def cluster_status(
+    site: Site,
+    state: ControlState,
+    desired: Desired,
+    seen: Seen,
+    stored: Mapping[str, Any],
+    generation: int,
+    context: Context,
+    recovery: str,
+) -> dict[str, Any]:
+    """The status of one of the two clusters."""
+    view = seen.sites[site]
+    ready = None if view.verdict is Verdict.UNKNOWN else view.verdict is Verdict.UP
+    claims = [
+        report.Claim("Ready", ready, str(view.verdict).title(), view.evidence),
+        _read_only(site, state, desired, seen),
+    ]
+    active = state.active == site
+    return {
+        "role": "primary" if active else "secondary",
+        "phase": "Ready" if ready else "Unavailable" if ready is False else "Unknown",
+        "address": context.addresses.get(site),
+        "epoch": state.epoch,
+        "recovery": recovery,
+        "observedGeneration": generation,
+        "conditions": merge_conditions(list(stored.get("conditions") or []), claims, generation, context.wall),
+    }
+
+
+def _read_only(site: Site, state: ControlState, desired: Desired, seen: Seen) -> report.Claim:
+    kind, view = "ReadOnly", seen.sites[site]
+    if site in state.handled.superseded_read_only:
+        return report.Claim(kind, False, "SupersededByPromotion", "a newer promotion ended this cluster's readOnly")
+    if view.access is None:
+        return report.Claim(kind, None, "NotSeenYet", view.evidence)
+    if view.access == "read-only":
+        return report.Claim(kind, True, "ReadOnly", "the database was seen to refuse writes")
+    if read_only_wanted(state, desired, site):
+        sentence = "a standby takes the replicator's writes; it has no commit guard that would refuse only clients"
+        reason = "Fencing" if site == state.active else "Standby"
+        return report.Claim(kind, False, reason, sentence if reason == "Standby" else "not seen read-only yet")
+    return report.Claim(kind, False, "Writable", "the database takes writes")

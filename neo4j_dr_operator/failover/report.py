@@ -1,0 +1,188 @@
+"""The status of a disaster recovery resource as a projection of state and sight. Pure.
+
+Conditions are for `kubectl wait` and never lie to it (P11): a new request turns its condition False in the very patch
+that stores its acceptance, because both are made from the same state; every condition carries the generation that was
+looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from neo4j_dr_operator.failover.requests import read_only_wanted
+from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
+from neo4j_dr_operator.failover.view import Desired, Seen
+from neo4j_dr_operator.failover.votes import failover_limitation
+from neo4j_dr_operator.health.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One condition: its type, whether it holds (None: unknown), a CamelCase reason and a sentence."""
+
+    type: str
+    holds: bool | None
+    reason: str
+    message: str = ""
+
+    @property
+    def status(self) -> str:
+        """As Kubernetes spells it."""
+        return "Unknown" if self.holds is None else str(self.holds)
+
+
+def timestamp(wall: float) -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def phase(state: ControlState, seen: Seen) -> str:
+    """The coarse phase, one word for the column."""
+    if state.epoch == 0:
+        return "Pending"
+    if state.operation is not None:
+        if state.operation.step == "Detected":
+            return "Degraded"
+        return "SwitchingOver" if state.operation.kind == "switchover" else "FailingOver"
+    if seen.sites[state.active].verdict is Verdict.DOWN:
+        return "Degraded"
+    return {
+        "seed": "Seeding",
+        "following": "Replicating",
+        "returning": "Unprotected",
+        "joining": "Joining",
+        "diverged": "Diverged",
+        "lost": "Diverged",
+    }[state.standby]
+
+
+def conditions(state: ControlState, desired: Desired, seen: Seen, why: str) -> list[Claim]:
+    """Every condition of the resource, in a fixed order."""
+    return [
+        _ready(state, seen, why),
+        _replication_healthy(state, seen),
+        _replication_synced(state, desired),
+        _sync_complete(state),
+        _failover_ready(state, desired, seen),
+        _available("PrimaryAvailable", state.active, seen),
+        _available("StandbyAvailable", state.standby_site, seen, state),
+        _split_brain(state),
+    ]
+
+
+def _ready(state: ControlState, seen: Seen, why: str) -> Claim:
+    if state.epoch == 0:
+        return Claim("Ready", False, why.split(":")[0] if ":" in why else "Pending", why)
+    if state.operation is not None:
+        return Claim("Ready", False, state.operation.step, why)
+    if seen.sites[state.active].verdict is not Verdict.UP:
+        return Claim("Ready", False, "PrimaryUnavailable", seen.sites[state.active].evidence)
+    if state.standby != "following":
+        return Claim("Ready", False, phase(state, seen), why)
+    return Claim("Ready", True, "Replicating", why)
+
+
+def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
+    link = seen.link
+    if link is None:
+        return Claim("ReplicationHealthy", False, "NoLink", "no link is running")
+    if link.reason is not None:
+        return Claim("ReplicationHealthy", False, link.reason, link.message)
+    if link.state == "streaming":
+        return Claim("ReplicationHealthy", True, "Streaming", f"{link.source} to {link.target}")
+    return Claim("ReplicationHealthy", False, link.state.title().replace("-", ""), f"the link is {link.state}")
+
+
+def _replication_synced(state: ControlState, desired: Desired) -> Claim:
+    kind = "ReplicationSynced"
+    if state.operation is not None and state.synced is None:
+        return Claim(kind, False, state.operation.step, "a change of the active site is under way")
+    if state.synced is not None and state.synced.complete:
+        sentence = f"the standby holds everything up to {state.synced.final}, the end of the read-only primary"
+        return Claim(kind, True, "FinalPositionApplied", sentence)
+    if not read_only_wanted(state, desired, state.active):
+        sentence = "the primary takes writes; set readOnly on its cluster to bring both to one final position"
+        return Claim(kind, False, "PrimaryWritable", sentence)
+    if state.synced is None:
+        return Claim(kind, False, "Fencing", "the primary has not been seen read-only yet")
+    return Claim(kind, False, "CatchingUp", "the final position of the primary has not been applied yet")
+
+
+def _sync_complete(state: ControlState) -> Claim:
+    sync = state.sync
+    if sync is None:
+        return Claim("SyncComplete", False, "NotRequested", "no sync was requested since the last promotion")
+    if sync.refused is not None:
+        return Claim("SyncComplete", False, "PointsAtActive", sync.refused)
+    if sync.complete:
+        sentence = f"{state.standby_site} holds what {state.active} had when the sync was requested"
+        return Claim("SyncComplete", True, "Synced", sentence)
+    if state.standby in ("diverged", "lost"):
+        return Claim("SyncComplete", False, state.standby.title(), state.standby_reason)
+    return Claim("SyncComplete", False, "Syncing", f"{sync.direction}, towards {state.standby_site}")
+
+
+def _failover_ready(state: ControlState, desired: Desired, seen: Seen) -> Claim:
+    if state.epoch == 0:
+        return Claim("FailoverReady", False, "Pending", "nothing has been adopted yet")
+    limitation = failover_limitation(state, desired, seen)
+    if limitation is None:
+        sentence = f"{state.standby_site} can take over by itself when {state.active} is lost"
+        return Claim("FailoverReady", True, "StandbyReady", sentence)
+    reason, _, sentence = limitation.partition(": ")
+    return Claim("FailoverReady", False, reason, sentence)
+
+
+def _available(kind: str, site: Site, seen: Seen, state: ControlState | None = None) -> Claim:
+    view = seen.sites[site]
+    if state is not None and state.standby in ("diverged", "lost"):
+        return Claim(kind, False, state.standby.title(), state.standby_reason)
+    if view.verdict is Verdict.UNKNOWN:
+        return Claim(kind, None, "Unknown", f"{site}: {view.evidence}")
+    return Claim(kind, view.verdict is Verdict.UP, str(view.verdict).title(), f"{site}: {view.evidence}")
+
+
+def _split_brain(state: ControlState) -> Claim:
+    if state.standby == "diverged":
+        return Claim("SplitBrain", True, "Diverged", state.standby_reason)
+    if state.standby == "returning":
+        return Claim("SplitBrain", None, "NotComparedYet", f"{state.standby_site} has not been compared yet")
+    return Claim("SplitBrain", False, "OneWriter", f"only {state.active} takes writes")
+
+
+def history_item(entry: HistoryEntry) -> dict[str, Any]:
+    """One item of `status.failover.history`, as documented in the resource."""
+    started, ended = entry.steps[0].at, entry.steps[-1].at
+    return {
+        "epoch": entry.epoch,
+        "kind": entry.kind,
+        "from": entry.source,
+        "to": entry.target,
+        "result": entry.result,
+        "reason": entry.reason,
+        "startedAt": timestamp(started),
+        "completedAt": timestamp(ended),
+        "durationSeconds": round(ended - started, 3),
+        "steps": [{"name": step.name, "at": timestamp(step.at)} for step in entry.steps],
+        "fencedBy": entry.fenced_by,
+        "appliedPosition": entry.applied_position,
+        "lostTransactions": entry.lost_transactions,
+        "lostSeconds": entry.lost_seconds,
+        "evidence": entry.evidence,
+    }
+
+
+def health_items(seen: Seen, since: dict[Site, float], addresses: dict[Site, str]) -> list[dict[str, Any]]:
+    """`status.health`: one item a site, with the evidence of its verdict."""
+    return [
+        {
+            "site": site,
+            "verdict": str(seen.sites[site].verdict),
+            "evidence": seen.sites[site].evidence,
+            "since": timestamp(since[site]),
+            "address": addresses.get(site, ""),
+        }
+        for site in SITES
+    ]

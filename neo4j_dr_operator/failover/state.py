@@ -1,0 +1,152 @@
+"""The machine's own state: what is kept in `status.control` and nowhere else.
+
+Conditions, phase and columns are projections of it (`report.py`); nothing is ever read back from them. CloudNativePG
+lost its demotion token twice by using conditions as the store (issues 6317, 11074).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Site = Literal["primary", "secondary"]
+Kind = Literal["switchover", "failover", "emergency"]
+Step = Literal[
+    "Requested", "ReadOnly", "Detected", "Confirmed", "Fencing", "Draining", "Promoting", "Verifying", "Active"
+]
+Owner = Literal["patch", "declared"]
+Direction = Literal["forward", "reverse"]
+
+SITES: tuple[Site, Site] = ("primary", "secondary")
+HISTORY_LIMIT = 20
+
+
+def other(site: Site) -> Site:
+    """The opposite site of a pair."""
+    return "secondary" if site == "primary" else "primary"
+
+
+def link_name(source: Site, target: Site) -> str:
+    """The name a link has in the bookkeeping of its target: `primary>secondary`."""
+    return f"{source}>{target}"
+
+
+class Record(BaseModel):
+    """Base of everything stored in the status: camelCase outside, unknown fields of a newer version kept out."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class StepRecord(Record):
+    """A step that was entered, with its wall time in seconds since 1970."""
+
+    name: Step
+    at: float
+
+
+class Operation(Record):
+    """A change of the active site on its way. At most one is in progress.
+
+    `epoch` is chosen when the operation begins, claimed at Fencing and promoted by an explicit transition of that same
+    epoch; it is spent even when the operation is rolled back.
+    """
+
+    kind: Kind
+    source: Site
+    target: Site
+    epoch: int
+    step: Step
+    steps: list[StepRecord]
+    evidence: list[str] = Field(default_factory=list)
+    requested: bool = False
+    final: str | None = None
+    final_tx: int | None = None
+    fenced_by: str | None = None
+    applied: str | None = None
+
+    def enter(self, step: Step, at: float) -> Self:
+        """A copy that has entered `step` at wall time `at`."""
+        return self.model_copy(update={"step": step, "steps": [*self.steps, StepRecord(name=step, at=at)]})
+
+
+class HistoryEntry(Record):
+    """What a change of the active site was and what it cost (P5). Unknown losses are None until they are counted."""
+
+    epoch: int
+    kind: Kind
+    source: Site
+    target: Site
+    result: Literal["Completed", "RolledBack", "Refused", "Cancelled"]
+    reason: str = ""
+    steps: list[StepRecord] = Field(default_factory=list)
+    evidence: list[str] = Field(default_factory=list)
+    fenced_by: str | None = None
+    applied_position: str | None = None
+    lost_transactions: int | None = None
+    lost_seconds: float | None = None
+
+
+class Synced(Record):
+    """The final position of an active site seen read-only at the current epoch, and whether it has been applied."""
+
+    final: str
+    final_tx: int
+    complete: bool = False
+
+
+class SyncRequest(Record):
+    """An accepted `sync.direction`: done when the standby holds what the active site had at `goal`."""
+
+    direction: Direction
+    requested_at: float
+    goal: str | None = None
+    goal_tx: int | None = None
+    complete: bool = False
+    refused: str | None = None
+
+
+class Handled(Record):
+    """What has been consumed, so that a left-over or a re-applied value never acts twice (P9).
+
+    A value written by a plain patch is remembered until it has been taken out of the spec; a declared one (owned by an
+    apply) until it changes. None: nothing seen yet; "": seen to be absent.
+    """
+
+    target: str | None = None
+    target_owner: Owner | None = None
+    sync: str | None = None
+    sync_owner: Owner | None = None
+    superseded_read_only: list[Site] = Field(default_factory=list)
+    last: dict[str, str | int | float | None] = Field(default_factory=dict)
+
+
+class ControlState(Record):
+    """Everything the machine knows beyond what it can observe. Epoch 0: nothing adopted yet.
+
+    `standby` is where the other site stands: `seed` (to be filled), `following` (a consistent prefix), `returning`
+    (after a promotion: to be made read-only and compared), `joining` (proven a prefix, its link is being made),
+    `diverged` (holds transactions the active site does not), `lost` (its history cannot be compared).
+    """
+
+    epoch: int = 0
+    active: Site = "primary"
+    standby: Literal["seed", "following", "returning", "joining", "diverged", "lost"] = "seed"
+    standby_reason: str = ""
+    barrier: str | None = None
+    restricted: list[Site] = Field(default_factory=list)
+    operation: Operation | None = None
+    synced: Synced | None = None
+    sync: SyncRequest | None = None
+    handled: Handled = Field(default_factory=Handled)
+    history: list[HistoryEntry] = Field(default_factory=list)
+
+    @property
+    def standby_site(self) -> Site:
+        """The site that is not active."""
+        return other(self.active)
+
+    def remember(self, entry: HistoryEntry) -> list[HistoryEntry]:
+        """The history with `entry` added, bounded to the newest entries."""
+        return [*self.history, entry][-HISTORY_LIMIT:]

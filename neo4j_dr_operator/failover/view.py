@@ -1,0 +1,158 @@
+"""What is wanted and what has been seen: the inputs of the machine, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from neo4j_dr_operator.failover.state import Direction, Owner, Site
+from neo4j_dr_operator.health.verdict import Verdict
+
+Access = Literal["read-write", "read-only"]
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A request field as it stands in a spec, with who wrote it."""
+
+    value: str
+    owner: Owner
+    emergency: bool = False
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the resources ask for."""
+
+    automatic: bool = False
+    target: Requested | None = None
+    lone_emergency: bool = False
+    sync: Requested | None = None
+    read_only: dict[Site, Owner | None] = field(default_factory=dict)
+    witness: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The site node of a database: which role and epoch it knows; `absent` for a database never used.
+
+    `inbound_*`: phase and epoch of the link that fills this database, as kept in it.
+    """
+
+    role: Literal["primary", "standby", "absent"]
+    epoch: int
+    dr: str | None = None
+    barrier: str | None = None
+    inbound_phase: str | None = None
+    inbound_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """One site as last seen. `access` and `mark` are None until they have been read; times are monotonic seconds."""
+
+    verdict: Verdict = Verdict.UNKNOWN
+    evidence: str = "not probed yet"
+    access: Access | None = None
+    access_at: float = float("-inf")
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """The link as its worker last reported. `read_age`: seconds since the source answered last, None: never."""
+
+    source: Site
+    target: Site
+    epoch: int
+    state: str
+    cursor: str | None = None
+    cursor_tx: int = -1
+    read_age: float | None = None
+    reason: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class WitnessView:
+    """The witness as last seen. `expired`: unchanged for a whole term of uninterrupted observation, or released."""
+
+    reachable: bool
+    message: str = ""
+    epoch: int = 0
+    holder: Site | None = None
+    expired: bool = False
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a returning site holds beyond the position at which the other one was promoted."""
+
+    site: Site
+    epoch: int
+    transactions: int = 0
+    seconds: float = 0.0
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A position read from a site: `final` ones only while it was seen read-only before and after."""
+
+    site: Site
+    epoch: int
+    position: str
+    tx: int
+    at: float
+    final: bool
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The link node after its epoch was raised: where the standby stands while nobody applies."""
+
+    epoch: int
+    cursor: str
+    tx: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything observed, at one moment. Results of actions are facts here, keyed by what they were about."""
+
+    sites: dict[Site, SiteView]
+    link: LinkView | None = None
+    witness: WitnessView | None = None
+    readings: tuple[Reading, ...] = ()
+    assessment: Assessment | None = None
+    leased: int = 0
+    lease_refused: str | None = None
+    claimed: Claimed | None = None
+    promoted: int = 0
+    barrier: str | None = None
+    beaten: int = 0
+    failed: str | None = None
+
+    def reading(self, site: Site, epoch: int, since: float, final: bool) -> Reading | None:
+        """The newest reading of `site` at `epoch` taken at or after `since` (monotonic seconds)."""
+        fits = [r for r in self.readings if (r.site, r.epoch, r.final) == (site, epoch, final) and r.at >= since]
+        return max(fits, key=lambda r: r.at, default=None)
+
+
+@dataclass(frozen=True)
+class Now:
+    """The moment of a decision: wall seconds for records, monotonic seconds for ages, and the age of the step."""
+
+    wall: float
+    mono: float
+    step_since: float = float("-inf")
+
+    @property
+    def step_age(self) -> float:
+        """Seconds this process has seen the present step last."""
+        return self.mono - self.step_since
+
+
+def direction_of(source: Site) -> Direction:
+    """The sync direction whose source is `source`: forward is primary to secondary."""
+    return "forward" if source == "primary" else "reverse"

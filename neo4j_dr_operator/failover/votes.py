@@ -1,0 +1,113 @@
+"""Is the primary dead? Three views are asked, and only proof of absence counts as DOWN (P6). Pure.
+
+With one operator for both sides the second view is the change stream as the standby's worker sees it: while it
+answers, the database lives, whatever the operator's own probes say (the same guard as Patroni's
+`primary_race_backoff`). The third is the witness: its lease is renewed only after a heartbeat write on the active site
+succeeded, so a lease that has run out says that nobody could write there for a whole term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.failover.view import Desired, Seen
+from neo4j_dr_operator.health.verdict import Verdict
+
+Opinion = Literal["UP", "DOWN", "UNKNOWN"]
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One view of the active site, with what it rests on."""
+
+    voter: str
+    opinion: Opinion
+    evidence: str
+
+    def __str__(self) -> str:
+        return f"{self.voter}: {self.opinion} ({self.evidence})"
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """All votes on the active site."""
+
+    probe: Vote
+    stream: Vote
+    witness: Vote
+
+    @property
+    def votes(self) -> tuple[Vote, Vote, Vote]:
+        """In the order in which they are shown."""
+        return (self.probe, self.stream, self.witness)
+
+    @property
+    def dead(self) -> bool:
+        """A majority says DOWN, the witness's lease among it, and the stream does not prove life."""
+        downs = sum(vote.opinion == "DOWN" for vote in self.votes)
+        return downs >= 2 and self.witness.opinion == "DOWN" and self.stream.opinion != "UP"
+
+
+def ballot(state: ControlState, seen: Seen, stream_silence: float) -> Ballot:
+    """Ask the three views. `stream_silence`: seconds without an answer after which the stream proves nothing."""
+    return Ballot(_probe(state, seen), _stream(state, seen, stream_silence), _witness(state, seen))
+
+
+def _probe(state: ControlState, seen: Seen) -> Vote:
+    view = seen.sites[state.active]
+    opinion: Opinion = (
+        "DOWN" if view.verdict is Verdict.DOWN else "UNKNOWN" if view.verdict is Verdict.UNKNOWN else "UP"
+    )
+    return Vote("operator's probe", opinion, view.evidence)
+
+
+def _stream(state: ControlState, seen: Seen, silence: float) -> Vote:
+    link, voter = seen.link, "standby's stream"
+    if link is None or link.source != state.active:
+        return Vote(voter, "UNKNOWN", "no link is running")
+    if link.read_age is not None and link.read_age <= silence:
+        return Vote(voter, "UP", f"the change stream answered {link.read_age:.1f} s ago")
+    if link.reason == "SourceUnreachable":
+        return Vote(voter, "DOWN", f"the change stream cannot be reached: {link.message}")
+    return Vote(voter, "UNKNOWN", f"the worker says {link.reason or link.state}")
+
+
+def _witness(state: ControlState, seen: Seen) -> Vote:
+    witness, voter = seen.witness, "witness"
+    if witness is None:
+        return Vote(voter, "UNKNOWN", "none is configured")
+    if not witness.reachable:
+        return Vote(voter, "UNKNOWN", f"unreachable: {witness.message}")
+    if witness.epoch > state.epoch or witness.holder not in (None, state.active):
+        return Vote(voter, "UNKNOWN", f"held by {witness.holder} at epoch {witness.epoch}")
+    if witness.expired:
+        return Vote(voter, "DOWN", "the lease was not renewed for a whole term")
+    return Vote(voter, "UP", f"the lease of {state.active} holds at epoch {witness.epoch}")
+
+
+def promotion_limitation(state: ControlState, seen: Seen) -> str | None:
+    """Why the standby must not be promoted without its source, or None: it is reachable and a consistent prefix."""
+    standby = state.standby_site
+    view = seen.sites[standby]
+    if state.standby != "following":
+        return {
+            "seed": f"StandbySeeding: {standby} has not been filled to a consistent position yet",
+            "diverged": f"StandbyDiverged: {standby} holds transactions that {state.active} does not",
+            "lost": f"StandbyLost: {state.standby_reason}",
+        }.get(state.standby, f"StandbyReturning: {standby} does not follow {state.active} yet")
+    if view.verdict is not Verdict.UP:
+        return f"StandbyUnavailable: {standby} is {view.verdict}: {view.evidence}"
+    return None
+
+
+def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> str | None:
+    """Why an automatic failover could not happen now, as `Reason: sentence`, or None when it could."""
+    if not desired.automatic:
+        return "AutomaticDisabled: spec.failover.automatic is false; planned and emergency failovers work"
+    if not desired.witness:
+        return "NoWitness: set spec.failover.quorum.witness; without a third vote nothing is promoted by itself"
+    if seen.witness is None or not seen.witness.reachable:
+        return f"WitnessUnreachable: {seen.witness.message if seen.witness else 'not read yet'}"
+    return promotion_limitation(state, seen)

@@ -1,0 +1,22 @@
+"""How kopf behaves in this operator."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import kopf
+
+
+def register(registry: kopf.OperatorRegistry) -> None:
+    """Register the start-up handler that sets everything."""
+    kopf.on.startup(registry=registry)(configure)
+
+
+async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+    """Bounded requests; nothing posted or stored by kopf itself: events are told by the controllers."""
+    settings.posting.enabled = False
+    settings.posting.level = logging.WARNING
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.persistence.finalizer = "neo4j.neo4j.com/kopf"

@@ -1,0 +1,1 @@
+"""Probes and what may be concluded from them."""

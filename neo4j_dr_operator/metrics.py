@@ -1,0 +1,88 @@
+"""Prometheus metrics, named as users expect them; every series of a resource exists from its first moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+
+PREFIX = "neo4j_disaster_recovery"
+SITES = ("primary", "secondary")
+KINDS = ("switchover", "failover", "emergency")
+
+
+class Metrics:
+    """The metrics of one operator process, on a registry of its own."""
+
+    def __init__(self) -> None:
+        """Register every family; series come with `of`."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        labels = ("cluster", "namespace")
+        self.lag = Gauge(
+            f"{PREFIX}_replication_lag_seconds", "Age of what the standby holds", labels, registry=self.registry
+        )
+        self.failures = Counter(
+            f"{PREFIX}_health_check_failures", "Failed probes", (*labels, "site"), registry=self.registry
+        )
+        self.failovers = Counter(
+            f"{PREFIX}_failover", "Completed changes of the active site", (*labels, "kind"), registry=self.registry
+        )
+        self.latency = Gauge(
+            f"{PREFIX}_network_latency_seconds", "Round trip to the source of the link", labels, registry=self.registry
+        )
+        self.health = Gauge(
+            f"{PREFIX}_health_status", "1: the site is UP, 0: it is not", (*labels, "site"), registry=self.registry
+        )
+
+    def of(self, namespace: str, name: str) -> ResourceMetrics:
+        """The series of one resource, all of them present at once."""
+        made = ResourceMetrics(self, namespace, name)
+        self.lag.labels(name, namespace)
+        self.latency.labels(name, namespace)
+        for site in SITES:
+            self.failures.labels(name, namespace, site)
+            self.health.labels(name, namespace, site)
+        for kind in KINDS:
+            self.failovers.labels(name, namespace, kind)
+        return made
+
+
+@dataclass(frozen=True)
+class ResourceMetrics:
+    """The series of one disaster recovery resource."""
+
+    metrics: Metrics
+    namespace: str
+    name: str
+
+    def lag(self, seconds: float) -> None:
+        """Age of what the standby holds, in seconds."""
+        self.metrics.lag.labels(self.name, self.namespace).set(seconds)
+
+    def latency(self, seconds: float) -> None:
+        """Round trip of a Bolt no-op from the link's worker to its source, in seconds."""
+        self.metrics.latency.labels(self.name, self.namespace).set(seconds)
+
+    def failed_probe(self, site: str) -> None:
+        """One more failed probe."""
+        self.metrics.failures.labels(self.name, self.namespace, site).inc()
+
+    def failover(self, kind: str) -> None:
+        """One more completed change of the active site."""
+        self.metrics.failovers.labels(self.name, self.namespace, kind).inc()
+
+    def health(self, site: str, up: bool) -> None:
+        """Whether the site is UP."""
+        self.metrics.health.labels(self.name, self.namespace, site).set(1 if up else 0)
+
+    def remove(self) -> None:
+        """Take the series away with the resource."""
+        name, namespace = self.name, self.namespace
+        self.metrics.lag.remove(name, namespace)
+        self.metrics.latency.remove(name, namespace)
+        for site in SITES:
+            self.metrics.failures.remove(name, namespace, site)
+            self.metrics.health.remove(name, namespace, site)
+        for kind in KINDS:
+            self.metrics.failovers.remove(name, namespace, kind)

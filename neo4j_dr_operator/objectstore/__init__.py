@@ -1,0 +1,1 @@
+"""Object stores: S3 with conditional puts. The only room that knows boto3."""

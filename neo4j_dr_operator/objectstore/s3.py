@@ -1,0 +1,119 @@
+"""One S3 location, asked from asyncio: small objects, conditional puts, every answer bounded in time.
+
+`If-None-Match: *` creates only, `If-Match: <etag>` compares and sets; the store answers 412 when the condition does not
+hold, 404 for a compare on a missing key, 409 when two conditional puts race (Amazon S3 User Guide, "Conditional
+writes"). A lost answer leaves a put undecided: the caller looks before it tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
+
+
+@dataclass(frozen=True)
+class S3Address:
+    """A bucket and a key prefix. Without keys the SDK's own chain and environment count; without endpoint, AWS."""
+
+    bucket: str
+    path: str = ""
+    region: str | None = None
+    endpoint: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+    def key(self, name: str) -> str:
+        """The key of an object below the path."""
+        return f"{self.path.strip('/')}/{name}".lstrip("/")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object's bytes and the etag to compare with."""
+
+    body: bytes
+    etag: str
+
+
+class S3:
+    """A client for one address. Calls run in threads; one retry is the SDK's, the rest is the caller's."""
+
+    def __init__(self, address: S3Address, timeout: float) -> None:
+        """`timeout`: seconds to connect and seconds to wait for an answer. Nothing is sent yet."""
+        self.address = address
+        try:
+            self._client = boto3.session.Session().client(
+                "s3",
+                region_name=address.region or "us-east-1",
+                endpoint_url=address.endpoint,
+                aws_access_key_id=address.access_key,
+                aws_secret_access_key=address.secret_key,
+                aws_session_token=address.session_token,
+                config=Config(
+                    connect_timeout=timeout,
+                    read_timeout=timeout,
+                    retries={"total_max_attempts": 1},
+                    s3={"addressing_style": "path" if address.endpoint else "auto"},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise ObjectStoreError(f"the S3 location cannot be used: {error}") from error
+
+    async def get(self, name: str) -> Stored | None:
+        """The object, or None when there is none. Raises ObjectStoreUnreachable, ObjectStoreError."""
+        return await asyncio.to_thread(self._get, self.address.key(name))
+
+    async def put(self, name: str, body: bytes, etag: str | None) -> str:
+        """Create the object (`etag` None) or replace the version that has `etag`; returns the new etag.
+
+        Raises PreconditionFailed when another writer was first, ObjectStoreUnreachable with an open outcome.
+        """
+        return await asyncio.to_thread(self._put, self.address.key(name), body, etag)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _get(self, key: str) -> Stored | None:
+        try:
+            answer = self._client.get_object(Bucket=self.address.bucket, Key=key)
+            return Stored(answer["Body"].read(), answer["ETag"])
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                return None
+            raise _translated(error, self.address.bucket) from error
+        except BotoCoreError as error:
+            raise _unreachable(error, self.address.bucket) from error
+
+    def _put(self, key: str, body: bytes, etag: str | None) -> str:
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **condition)
+            return str(answer["ETag"])
+        except ClientError as error:
+            raise _translated(error, self.address.bucket) from error
+        except BotoCoreError as error:
+            raise _unreachable(error, self.address.bucket) from error
+
+
+def _translated(error: ClientError, bucket: str) -> ObjectStoreError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in ("PreconditionFailed", "ConditionalRequestConflict") or status in (409, 412):
+        return PreconditionFailed("another writer was first", code=code)
+    if status >= 500:
+        return ObjectStoreUnreachable(f"bucket {bucket} answered {status} {code}", code=code)
+    return ObjectStoreError(f"bucket {bucket} answered {status} {code}", code=code)
+
+
+def _unreachable(error: BotoCoreError, bucket: str) -> ObjectStoreUnreachable:
+    return ObjectStoreUnreachable(f"bucket {bucket} cannot be reached: {type(error).__name__}")
