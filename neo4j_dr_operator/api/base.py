@@ -78,8 +78,8 @@ class StatusModel(BaseModel):
     def wire(self, *, drop_none: bool = False) -> dict[str, Any]:
         """The JSON form with camelCase names.
 
-        Unset values stay as nulls, which is what makes a merge patch remove them; ``drop_none`` leaves them out (the
-        form in which a stored status comes back, so the one to compare with).
+        Unset values stay as nulls: a merge patch removes by them, and the API server drops those inside lists.
+        ``drop_none`` leaves them out, which is the form a stored status comes back in, so the one to compare with.
         """
         return self.model_dump(mode="json", by_alias=True, exclude_none=drop_none)
 

@@ -28,7 +28,10 @@ class UnsupportedSchema(ValueError):
 
 
 def _merged(node: Schema, defs: Mapping[str, Schema]) -> Schema:
-    """The node with its reference inlined and a union with null opened; ``nullable`` marks the latter."""
+    """The node with its reference inlined and a union with null opened.
+
+    The API server drops nulls of fields that are not nullable, in lists too, so "unset" needs no mark.
+    """
     own = dict(node)
     if "$ref" in own:
         target = defs[own.pop("$ref").removeprefix("#/$defs/")]
@@ -37,16 +40,15 @@ def _merged(node: Schema, defs: Mapping[str, Schema]) -> Schema:
         options = [option for option in own.pop("anyOf") if option.get("type") != "null"]
         if len(options) != 1:
             raise UnsupportedSchema("a union of several types")
-        return _merged(options[0] | own, defs) | {"nullable": True}
+        return _merged(options[0] | own, defs)
     if "const" in own:
         own["enum"] = [own.pop("const")]
     return own
 
 
 def _structural(node: Schema, defs: Mapping[str, Schema], path: str, *, stored: bool) -> Schema:
-    """One node of the structural schema. ``stored`` (status): nulls are allowed and nothing is defaulted."""
+    """One node of the structural schema. ``stored`` (status): nothing is defaulted."""
     source = _merged(node, defs)
-    nullable = source.pop("nullable", False)
     made: Schema = {}
     for key, value in source.items():
         if key in _KEPT or key.startswith("x-kubernetes-"):
@@ -63,10 +65,6 @@ def _structural(node: Schema, defs: Mapping[str, Schema], path: str, *, stored: 
         made.pop("default", None)
     if made.get("type") == "integer":
         made["format"] = "int64"
-    if stored and nullable:
-        made["nullable"] = True
-        if "enum" in made:
-            made["enum"] = [*made["enum"], None]
     return _ordered(made)
 
 
@@ -86,7 +84,7 @@ def _properties(source: Schema, defs: Mapping[str, Schema], path: str, *, stored
 
 def _ordered(schema: Schema) -> Schema:
     """Keys in one order everywhere: what people read first comes first."""
-    first = ["description", "type", "format", "nullable", "default", "enum", "pattern"]
+    first = ["description", "type", "format", "default", "enum", "pattern"]
     last = ["items", "properties", "required"]
     rest = sorted(key for key in schema if key not in first and key not in last)
     return {key: schema[key] for key in [*first, *rest, *last] if key in schema}

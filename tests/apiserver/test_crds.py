@@ -317,12 +317,14 @@ def patch_status(plane: ControlPlane, namespace: str, what: str, status: dict[st
     plane.kubectl("-n", namespace, "patch", *what.split("/"), "--subresource=status", "--type=merge", "-p", text)
 
 
-def test_a_status_is_stored_as_written_nulls_and_all(plane: ControlPlane, namespace: str) -> None:
+def test_a_status_is_stored_as_written_and_unset_values_are_dropped(plane: ControlPlane, namespace: str) -> None:
     apply(plane, namespace, manifest("Neo4jDisasterRecovery", RECOVERY))
     status = full_status()
     patch_status(plane, namespace, "n4dr/x", status.wire())
     stored = get(plane, namespace, "n4dr/x")
     assert DisasterRecoveryStatus.read(stored["status"]) == status
+    assert stored["status"]["control"] == {"anything": {"at": [1, "two", None]}}
+    assert "result" not in stored["status"]["failover"]["history"][0]
     assert stored["metadata"]["generation"] == 1
     patch_status(plane, namespace, "n4dr/x", status.model_copy(update={"active_site": None, "message": None}).wire())
     cleared = get(plane, namespace, "n4dr/x")["status"]

@@ -15,7 +15,7 @@ from neo4j_dr_operator.api.base import SpecModel, StatusModel
 from neo4j_dr_operator.api.kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
-TEXT = {"description", "type", "format", "nullable", "default", "enum", "pattern", "minLength", "maxLength"}
+TEXT = {"description", "type", "format", "default", "enum", "pattern", "minLength", "maxLength"}
 BOUNDS = {"minimum", "maximum", "minItems", "maxItems"}
 PARTS = {"items", "properties", "required"}
 EXTENSIONS = {
@@ -55,10 +55,9 @@ def test_every_schema_is_structural_and_described(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind.kind for kind in KINDS])
-def test_the_status_is_never_defaulted_and_the_spec_never_null(kind: str) -> None:
-    parts = root(kind)["properties"]
-    assert [path for path, schema in schemas(parts["status"]) if "default" in schema] == []
-    assert [path for path, schema in schemas(parts["spec"]) if "nullable" in schema] == []
+def test_the_status_is_never_defaulted(kind: str) -> None:
+    status = root(kind)["properties"]["status"]
+    assert [path for path, schema in schemas(status) if "default" in schema] == []
 
 
 def test_an_object_that_may_be_left_out_is_defaulted_with_what_is_in_it() -> None:
