@@ -122,13 +122,11 @@ class ClusterStatus(StatusModel):
     role: ClusterRole | None = Field(default=None, description="Role at this epoch.")
     phase: str | None = Field(default=None, description="One word for where the cluster is, such as Pending or Ready.")
     address: str | None = Field(default=None, description="Address the operator uses.")
-    epoch: Annotated[int, Field(ge=0)] | None = Field(default=None, description="Newest epoch seen; it only grows.")
+    epoch: int | None = Field(default=None, description="Newest epoch seen; it only grows.")
     recovery: Name | None = Field(default=None, description="Disaster recovery resource this cluster belongs to.")
     since: Instant | None = Field(default=None, description="When role or epoch last changed.")
     message: str | None = Field(default=None, description="What is happening, for people.")
-    observed_generation: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="metadata.generation that this status speaks of."
-    )
+    observed_generation: int | None = Field(default=None, description="metadata.generation that this status speaks of.")
     conditions: Conditions = Field(
         default_factory=list, description="Ready: reachable with its credentials. ReadOnly: seen to refuse writes."
     )

@@ -1,4 +1,7 @@
-"""Status of ``Neo4jDisasterRecovery``: projections for people and programs, and the machine's own state."""
+"""Status of ``Neo4jDisasterRecovery``: projections for people and programs, and the machine's own state.
+
+Numbers have no bounds here: a clock that was set back must not get a whole status, epoch included, refused.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from pydantic.alias_generators import to_camel
 from neo4j_dr_operator.api.base import Instant, Site, StatusModel
 from neo4j_dr_operator.api.conditions import Conditions
 
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
 Verdict = Literal["UP", "DOWN", "DEGRADED", "UNKNOWN"]
 FailoverKind = Literal["switchover", "failover", "emergency"]
 FailoverResult = Literal["Completed", "RolledBack", "Refused", "Cancelled"]
@@ -37,10 +38,10 @@ _BY_SITE: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-
 class SeedProgress(StatusModel):
     """How far the first copy of a graph is. The ends are internal ids of the source: close to, not equal to, counts."""
 
-    nodes: Count = Field(default=0, description="Nodes scanned so far.")
-    nodes_end: Count = Field(default=0, description="Where the scan of nodes ends.")
-    rels: Count = Field(default=0, description="Relationships scanned so far.")
-    rels_end: Count = Field(default=0, description="Where the scan of relationships ends.")
+    nodes: int = Field(default=0, description="Nodes scanned so far.")
+    nodes_end: int = Field(default=0, description="Where the scan of nodes ends.")
+    rels: int = Field(default=0, description="Relationships scanned so far.")
+    rels_end: int = Field(default=0, description="Where the scan of relationships ends.")
 
 
 class SiteReplication(StatusModel):
@@ -49,10 +50,10 @@ class SiteReplication(StatusModel):
     site: Site = Field(description="The standby site.")
     cluster: str | None = Field(default=None, description="Cluster of that site.")
     state: str | None = Field(default=None, description="State of the link, such as seeding, catching-up, streaming.")
-    lag_seconds: Seconds | None = Field(
+    lag_seconds: float | None = Field(
         default=None, description="Age of the newest change of the primary that the standby holds, in seconds."
     )
-    lag_transactions: Count | None = Field(
+    lag_transactions: int | None = Field(
         default=None, description="Transactions of the primary that the standby does not hold yet."
     )
     position: str | None = Field(default=None, description="Change identifier applied last.")
@@ -83,7 +84,7 @@ class FailoverRecord(StatusModel):
     # ``from_site`` is ``from`` outside, which is a keyword here; ``to_site`` goes with it.
     model_config = ConfigDict(alias_generator=lambda name: to_camel(name.removesuffix("_site")))
 
-    epoch: Count = Field(description="Epoch that it made, or was to make.")
+    epoch: int = Field(description="Epoch that it made, or was to make.")
     kind: FailoverKind = Field(description="switchover: planned; failover: automatic; emergency: by order.")
     from_site: Site | None = Field(default=None, description="Site that was active before.")
     to_site: Site | None = Field(default=None, description="Site that was to be active.")
@@ -92,14 +93,14 @@ class FailoverRecord(StatusModel):
     requested_by: str | None = Field(default=None, description="Who asked: field manager of the request, if known.")
     started_at: Instant | None = Field(default=None, description="When it began.")
     completed_at: Instant | None = Field(default=None, description="When it ended.")
-    duration_seconds: Seconds | None = Field(default=None, description="Time from beginning to end, in seconds.")
+    duration_seconds: float | None = Field(default=None, description="Time from beginning to end, in seconds.")
     steps: list[FailoverStep] = Field(default_factory=list, description="Steps in order, each with its beginning.")
     fenced_by: str | None = Field(default=None, description="What kept the old primary from writing, such as time.")
     applied_position: str | None = Field(default=None, description="Change identifier applied last before promotion.")
-    lost_transactions: Count | None = Field(
+    lost_transactions: int | None = Field(
         default=None, description="Transactions lost; unset until the old primary has been seen again."
     )
-    lost_seconds: Seconds | None = Field(
+    lost_seconds: float | None = Field(
         default=None, description="Span of commit times lost, in seconds; unset until known."
     )
     evidence: list[str] = Field(default_factory=list, description="What the decision rested on.")
@@ -111,8 +112,8 @@ class HandledRequest(StatusModel):
     target: Site | None = Field(default=None, description="failover.target of the request.")
     emergency: bool | None = Field(default=None, description="failover.emergency of the request.")
     direction: Literal["forward", "reverse"] | None = Field(default=None, description="sync.direction of the request.")
-    generation: Count | None = Field(default=None, description="metadata.generation in which the request was seen.")
-    epoch: Count | None = Field(default=None, description="Epoch that resulted.")
+    generation: int | None = Field(default=None, description="metadata.generation in which the request was seen.")
+    epoch: int | None = Field(default=None, description="Epoch that resulted.")
     result: FailoverResult | None = Field(default=None, description="How it ended.")
     at: Instant | None = Field(default=None, description="When it was carried out.")
 
@@ -133,11 +134,9 @@ class DisasterRecoveryStatus(StatusModel):
     active_cluster: str | None = Field(default=None, description="Cluster that may be written to.")
     active_region: str | None = Field(default=None, description="Region of that cluster.")
     active_site: Site | None = Field(default=None, description="Site of that cluster.")
-    epoch: Count | None = Field(default=None, description="Number of the present right to write; it only grows.")
+    epoch: int | None = Field(default=None, description="Number of the present right to write; it only grows.")
     message: str | None = Field(default=None, description="What is happening, for people.")
-    observed_generation: Count | None = Field(
-        default=None, description="metadata.generation that this status speaks of."
-    )
+    observed_generation: int | None = Field(default=None, description="metadata.generation that this status speaks of.")
     replication: Annotated[list[SiteReplication], Field(json_schema_extra=_BY_SITE)] = Field(
         default_factory=list, description="Replication, one entry for each site that follows."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
@@ -40,7 +40,5 @@ class RestoreStatus(StatusModel):
 
     phase: str | None = Field(default=None, description="One word for where the restore is, such as Pending.")
     message: str | None = Field(default=None, description="What is happening, for people.")
-    observed_generation: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="metadata.generation that this status speaks of."
-    )
+    observed_generation: int | None = Field(default=None, description="metadata.generation that this status speaks of.")
     conditions: Conditions = Field(default_factory=list, description="Complete and Failed.")

@@ -60,6 +60,12 @@ def test_the_status_is_never_defaulted(kind: str) -> None:
     assert [path for path, schema in schemas(status) if "default" in schema] == []
 
 
+def test_no_number_gets_a_whole_status_refused() -> None:
+    status = root("Neo4jDisasterRecovery")["properties"]["status"]
+    bounded = [path for path, schema in schemas(status) if {"minimum", "maximum"} & set(schema)]
+    assert bounded == [".conditions[].observedGeneration"]
+
+
 def test_an_object_that_may_be_left_out_is_defaulted_with_what_is_in_it() -> None:
     spec = root("Neo4jDisasterRecovery")["properties"]["spec"]["properties"]
     assert spec["failover"]["default"] == {}
