@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
     from neo4j_dr_operator.operator import Options, serve
 
     started = Options(options.namespace, options.region, options.metrics_port, options.liveness_port)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from neo4j_dr_operator.errors import ChangeCaptureDisabled, NotSupported
 from neo4j_dr_operator.failover.view import Access
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
-from neo4j_dr_operator.graph.names import quoted
+from neo4j_dr_operator.graph.cypher import quote
 
 SHOW_ACCESS = "SHOW DATABASES YIELD name, access, currentStatus WHERE name = $name RETURN access, currentStatus"
 COMPONENTS = "CALL dbms.components() YIELD edition RETURN edition"
@@ -31,7 +31,7 @@ async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> Acces
     rows = await db.run(COMPONENTS, database="system", timeout=timeout)
     if rows and rows[0]["edition"] == "enterprise":
         how = "READ ONLY" if access == "read-only" else "READ WRITE"
-        statement = f"ALTER DATABASE {quoted(db.endpoint.database)} SET ACCESS {how} WAIT"
+        statement = f"ALTER DATABASE {quote(db.endpoint.database)} SET ACCESS {how} WAIT"
         await db.run(statement, database="system", timeout=timeout)
     else:
         value = db.endpoint.database if access == "read-only" else ""
@@ -51,6 +51,6 @@ async def enable_change_capture(db: AsyncDatabase, timeout: float) -> bool:
         edition = await db.run(COMPONENTS, database="system", timeout=timeout)
         if not edition or edition[0]["edition"] != "enterprise":
             raise NotSupported("change data capture needs Neo4j Enterprise 5.23 or newer") from None
-    statement = f'ALTER DATABASE {quoted(db.endpoint.database)} SET OPTION txLogEnrichment "FULL" WAIT'
+    statement = f'ALTER DATABASE {quote(db.endpoint.database)} SET OPTION txLogEnrichment "FULL" WAIT'
     await db.run(statement, database="system", timeout=timeout)
     return True

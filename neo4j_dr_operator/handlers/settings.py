@@ -11,6 +11,7 @@ import kopf
 def register(registry: kopf.OperatorRegistry) -> None:
     """Register the start-up handler that sets everything."""
     kopf.on.startup(registry=registry)(configure)
+    kopf.on.login(registry=registry)(login)
 
 
 async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
@@ -20,3 +21,8 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.persistence.finalizer = "neo4j.neo4j.com/kopf"
+
+
+async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """The kubeconfig as usual (`KUBECONFIG`, then the default file), else the pod's service account."""
+    return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)

@@ -1,0 +1,213 @@
+"""A small world for scenario tests: two regions' databases, one API server, a witness, the operator as a process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lab import S3, ControlPlane, Neo4j
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
+DR = "cross-region-dr"
+CLUSTERS = {"primary": "primary-cluster", "secondary": "secondary-cluster"}
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float, pause: float = 0.1) -> T:
+    """The first true value of `probe`, asked again and again; AssertionError after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(pause)
+
+
+class Operator:
+    """The operator as users run it: `python -m neo4j_dr_operator run`, killed for real."""
+
+    def __init__(self, plane: ControlPlane, namespace: str, log: Path, port: int) -> None:
+        self._plane, self._namespace, self.log, self.port = plane, namespace, log, port
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **environment: str) -> Operator:
+        """Start it; returns at once."""
+        command = [sys.executable, "-m", "neo4j_dr_operator", "run", "--namespace", self._namespace]
+        command += ["--metrics-port", str(self.port)]
+        settings = {**os.environ, "KUBECONFIG": str(self._plane.kubeconfig), "PYTHONPATH": str(ROOT), **environment}
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=settings, cwd=ROOT)
+        return self
+
+    def kill9(self) -> None:
+        """SIGKILL: no goodbye."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(20)
+
+    def workers(self) -> list[int]:
+        """Process ids of its link workers."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in children]
+
+
+class World:
+    """One disaster recovery resource in its own namespace over a pair of real databases."""
+
+    def __init__(self, plane: ControlPlane, sites: tuple[Neo4j, Neo4j], s3: S3, home: Path, port: int) -> None:
+        self.plane, self.s3, self.home = plane, s3, home
+        self.sites = dict(zip(("primary", "secondary"), sites, strict=True))
+        self.namespace = f"dr-{os.getpid()}-{time.monotonic_ns() % 10**9}"
+        self.operator = Operator(plane, self.namespace, home / "operator.log", port)
+        self.addresses: dict[str, dict[str, str]] = {site: {"uri": db.uri} for site, db in self.sites.items()}
+
+    # -- Kubernetes -----------------------------------------------------------------------------------------------
+    def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> str:
+        """Run kubectl in the world's namespace; its output."""
+        return self.plane.kubectl("-n", self.namespace, *args, input=input, check=check).stdout
+
+    def shell(self, line: str, timeout: float = 400) -> str:
+        """Run a printed line as a user would: through a shell, with the namespace set in the context."""
+        settings = {**os.environ, "KUBECONFIG": str(self.context()), "PATH": f"{self._bin()}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["bash", "-ec", line], env=settings, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _bin(self) -> Path:
+        from lab import builds
+
+        return Path(builds.program("kubectl")).parent
+
+    def context(self) -> Path:
+        """A kubeconfig whose context has the world's namespace."""
+        path = self.home / "kubeconfig"
+        if not path.exists():
+            config = json.loads(Path(self.plane.kubeconfig).read_text())
+            config["contexts"][0]["context"]["namespace"] = self.namespace
+            path.write_text(json.dumps(config))
+        return path
+
+    def apply(self, manifest: dict[str, Any]) -> None:
+        """`kubectl apply --validate=strict` of one manifest."""
+        self.kubectl("apply", "--validate=strict", "-f", "-", input=json.dumps(manifest))
+
+    def secret(self, name: str, **data: str) -> None:
+        """Create or replace a Secret."""
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded})
+
+    def cluster_manifest(self, site: str) -> dict[str, Any]:
+        """The guide's cluster with `spec.external`, thin."""
+        db, region = self.sites[site], {"primary": "us-east-1", "secondary": "us-west-2"}[site]
+        external: dict[str, Any] = {**self.addresses[site]}
+        if db.ca_pem:
+            external["caSecret"] = f"{site}-ca"
+        return {
+            "apiVersion": "neo4j.neo4j.com/v1alpha1",
+            "kind": "Neo4jEnterpriseCluster",
+            "metadata": {"name": CLUSTERS[site]},
+            "spec": {
+                "edition": "enterprise",
+                "external": external,
+                "disasterRecovery": {"enabled": True, "role": site, "region": region},
+                "auth": {"adminSecret": f"{site}-admin"},
+            },
+        }
+
+    def recovery_manifest(self, **failover: Any) -> dict[str, Any]:
+        """The guide's resource, thin, with a witness in the lab's S3."""
+        witness = {
+            "type": "s3",
+            "bucket": self.namespace,
+            "endpoint": self.s3.endpoint,
+            "credentialsSecret": "witness-keys",
+        }
+        check = {"interval": "1s", "timeout": "1s", "consecutiveFailures": 3}
+        return {
+            "apiVersion": "neo4j.neo4j.com/v1alpha1",
+            "kind": "Neo4jDisasterRecovery",
+            "metadata": {"name": DR},
+            "spec": {
+                "primaryClusterRef": CLUSTERS["primary"],
+                "secondaryClusterRef": CLUSTERS["secondary"],
+                "crossRegion": {"primaryRegion": "us-east-1", "secondaryRegion": "us-west-2"},
+                "failover": {"automatic": True, "healthCheck": check, "quorum": {"witness": witness}, **failover},
+            },
+        }
+
+    def set_up(self, **failover: Any) -> None:
+        """Namespace, bucket, Secrets and the three resources."""
+        self.plane.kubectl("create", "namespace", self.namespace)
+        self.s3.make_bucket(self.namespace)
+        self.secret("witness-keys", AWS_ACCESS_KEY_ID=self.s3.access_key, AWS_SECRET_ACCESS_KEY=self.s3.secret_key)
+        for site, db in self.sites.items():
+            self.secret(f"{site}-admin", username=db.user, password=db.password)
+            if db.ca_pem:
+                self.secret(f"{site}-ca", **{"ca.crt": db.ca_pem})
+            self.apply(self.cluster_manifest(site))
+        self.apply(self.recovery_manifest(**failover))
+
+    def status(self) -> dict[str, Any]:
+        """The status of the resource, empty while there is none."""
+        return json.loads(self.kubectl("get", "n4dr", DR, "-o", "json")).get("status") or {}
+
+    def condition(self, name: str) -> dict[str, Any]:
+        """One condition of the resource, empty while there is none."""
+        return next((c for c in self.status().get("conditions") or [] if c["type"] == name), {})
+
+    def await_phase(self, phase: str, seconds: float = 60) -> dict[str, Any]:
+        """The status once it is in that phase."""
+        return wait_for(
+            f"phase {phase}", lambda: s if (s := self.status()).get("phase") == phase else None, seconds, 0.2
+        )
+
+    def await_condition(self, name: str, status: str, reason: str | None = None, seconds: float = 60) -> dict[str, Any]:
+        """The condition once it has that status (and reason)."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.condition(name)
+            fits = found.get("status") == status and reason in (None, found.get("reason"))
+            return found if fits else None
+
+        return wait_for(f"{name}={status} {reason or ''}", look, seconds, 0.2)
+
+    def tear_down(self) -> None:
+        """End the operator; delete what was made in Kubernetes without waiting for it."""
+        if self.operator.process is not None and self.operator.process.poll() is None:
+            self.operator.kill9()
+        for kind in ("n4dr", "n4c", "secrets"):
+            self.kubectl("delete", kind, "--all", "--wait=false", check=False)
+
+
+@contextmanager
+def world(plane: ControlPlane, sites: tuple[Neo4j, Neo4j], s3: S3, home: Path, port: int) -> Iterator[World]:
+    """A world that is cleared away in the end; the operator's log is shown when a test fails inside."""
+    made = World(plane, sites, s3, home, port)
+    try:
+        yield made
+    except BaseException:
+        if made.operator.log.exists():
+            sys.stderr.write("\n--- operator's log, end ---\n" + made.operator.log.read_text()[-12000:])
+        raise
+    finally:
+        made.tear_down()
