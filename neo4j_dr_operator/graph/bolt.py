@@ -94,7 +94,11 @@ class AsyncDatabase:
             self._driver = neo4j.AsyncGraphDatabase.driver(uri, **options)
 
     async def run(
-        self, query: str, database: str | None = None, timeout: float | None = None, **params: object
+        self,
+        query: str,
+        database: str | None = None,
+        timeout: float | None = None,
+        **params: object,
     ) -> list[dict[str, Any]]:
         """Run one auto-commit query and return its rows as dictionaries of Cypher values.
 

@@ -27,13 +27,22 @@ _UNAVAILABLE = (
 _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
     **dict.fromkeys(_READ_ONLY, (errors.ReadOnlyRefused, "the database is read-only")),
     **dict.fromkeys(_UNAVAILABLE, (errors.DatabaseUnreachable, "the database is not available")),
-    "Neo.ClientError.Schema.ConstraintValidationFailed": (errors.ConstraintViolated, "a constraint refused the write"),
-    "Neo.ClientError.Procedure.ProcedureNotFound": (errors.NotSupported, "the server has no such procedure"),
+    "Neo.ClientError.Schema.ConstraintValidationFailed": (
+        errors.ConstraintViolated,
+        "a constraint refused the write",
+    ),
+    "Neo.ClientError.Procedure.ProcedureNotFound": (
+        errors.NotSupported,
+        "the server has no such procedure",
+    ),
     "Neo.ClientError.Statement.UnsupportedAdministrationCommand": (
         errors.NotSupported,
         "this edition does not have the command",
     ),
-    "Neo.ClientError.Statement.NotSystemDatabaseError": (errors.NotSupported, "this edition has no such command"),
+    "Neo.ClientError.Statement.NotSystemDatabaseError": (
+        errors.NotSupported,
+        "this edition has no such command",
+    ),
     "Neo.DatabaseError.ChangeDataCapture.Disabled": (
         errors.ChangeCaptureDisabled,
         "change data capture is not enabled for the database",
@@ -46,25 +55,53 @@ _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
         errors.PositionLost,
         "the position does not belong to the database's change stream any more",
     ),
-    "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration": (errors.TimedOut, "the query ran too long"),
-    "Neo.ClientError.Transaction.TransactionTimedOut": (errors.TimedOut, "the query ran too long"),
+    "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration": (
+        errors.TimedOut,
+        "the query ran too long",
+    ),
+    "Neo.ClientError.Transaction.TransactionTimedOut": (
+        errors.TimedOut,
+        "the query ran too long",
+    ),
 }
 _PREFIX: tuple[tuple[str, type[errors.DatabaseError], str], ...] = (
-    ("Neo.ClientError.Security.Forbidden", errors.PermissionDenied, "the user is not allowed to do this"),
-    ("Neo.ClientError.Security.", errors.AuthenticationFailed, "the server refused the credentials"),
-    ("Neo.TransientError.", errors.TransientFailure, "the server could not do it just now"),
-    ("Neo.ClientError.Cluster.NotALeader", errors.TransientFailure, "another member leads the database now"),
+    (
+        "Neo.ClientError.Security.Forbidden",
+        errors.PermissionDenied,
+        "the user is not allowed to do this",
+    ),
+    (
+        "Neo.ClientError.Security.",
+        errors.AuthenticationFailed,
+        "the server refused the credentials",
+    ),
+    (
+        "Neo.TransientError.",
+        errors.TransientFailure,
+        "the server could not do it just now",
+    ),
+    (
+        "Neo.ClientError.Cluster.NotALeader",
+        errors.TransientFailure,
+        "another member leads the database now",
+    ),
 )
+_CONNECTED = "still has relationships"
 _MISSING_ENTRY = "Unable to find the transaction entry"
 
 
 def _from_server(error: driver_errors.Neo4jError) -> errors.DatabaseError:
     code = error.code or ""
+    if _CONNECTED in (error.message or ""):
+        return errors.StillConnected("a node to delete still has relationships", code=code)
     if code in _EXACT:
         kind, text = _EXACT[code]
         return kind(f"{text} ({code})", code=code)
     if _MISSING_ENTRY in (error.message or ""):
-        return errors.PositionLost(f"the transaction log does not hold the position any more ({code})", code=code)
+        return errors.PositionLost(
+            f"the transaction log does not hold the position any more ({code})",
+            code=code,
+        )
     for prefix, kind, text in _PREFIX:
         if code.startswith(prefix):
             return kind(f"{text} ({code})", code=code)
@@ -96,6 +133,8 @@ def translate(error: Exception) -> errors.DatabaseError:
     cause = error.__cause__
     if isinstance(error, driver_errors.ResultFailedError) and isinstance(cause, Exception):
         return translate(cause)
+    if isinstance(error, driver_errors.ResultError):
+        return errors.QueryFailed("the query gave another number of rows than expected")
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return errors.DatabaseUnreachable(f"{type(error).__name__}: {text}")
 

@@ -1,0 +1,131 @@
+"""The synchronous door to Neo4j, for link workers: few threads, bulk data, explicit transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Self
+
+import neo4j
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt import Endpoint, driver_options
+from neo4j_dr_operator.graph.translate import translated
+
+Row = list[Any]
+
+
+class Transaction:
+    """An open explicit transaction. Every call raises database errors of :mod:`neo4j_dr_operator.errors`."""
+
+    def __init__(self, transaction: neo4j.Transaction) -> None:
+        self._tx = transaction
+
+    def row(self, query: str, **params: object) -> Row:
+        """The values of the one row that ``query`` gives."""
+        with translated():
+            return _single(self._tx.run(query, params))
+
+    def commit(self) -> None:
+        """Commit. :class:`errors.OutcomeUnknown` when the connection broke meanwhile."""
+        with translated():
+            self._tx.commit()
+
+
+class Database:
+    """One database over connections of its own. Connections are made when needed, and again after they broke.
+
+    ``timeout`` (seconds) bounds connecting, each wait for the server's next bytes, and on the server every transaction,
+    so that neither a half-open connection nor a forgotten lock holds anything up for longer.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float | None = None) -> None:
+        """Nothing is sent yet. Raises :class:`errors.NotSupported` or :class:`errors.CertificateRejected`."""
+        self.endpoint = endpoint
+        self.timeout = endpoint.timeout if timeout is None else timeout
+        uri, self._options = driver_options(endpoint, fetch_size=20_000)
+        self._uri = uri
+        self._lock = threading.Lock()
+        self._driver: neo4j.Driver | None = None
+
+    def _connected(self) -> neo4j.Driver:
+        with self._lock:
+            if self._driver is None:
+                with translated():
+                    self._driver = neo4j.GraphDatabase.driver(self._uri, **self._options)
+                _bound_reads(self._driver, self.timeout)
+            return self._driver
+
+    def _session(self, access: str) -> neo4j.Session:
+        return self._connected().session(database=self.endpoint.database, default_access_mode=access)
+
+    def row(self, query: str, **params: object) -> Row:
+        """The values of the one row of a reading auto-commit query."""
+        with translated(), self._session(neo4j.READ_ACCESS) as session:
+            return _single(session.run(neo4j.Query(query, timeout=self.timeout), params))
+
+    def rows(self, query: str, **params: object) -> Generator[Row]:
+        """The rows of a reading auto-commit query, as they come. Close the iterator when not read to its end."""
+        with translated(), self._session(neo4j.READ_ACCESS) as session:
+            for record in session.run(neo4j.Query(query, timeout=self.timeout), params):
+                yield record.values()
+
+    def write(self, query: str, **params: object) -> list[Row]:
+        """The rows of a writing auto-commit query (also for schema commands, which allow no other)."""
+        with translated(), self._session(neo4j.WRITE_ACCESS) as session:
+            result = session.run(neo4j.Query(query, timeout=self.timeout), params)
+            return [record.values() for record in result]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """An explicit transaction, rolled back unless committed inside."""
+        with contextlib.ExitStack() as stack:
+            with translated():
+                session = stack.enter_context(self._session(neo4j.WRITE_ACCESS))
+                inner = session.begin_transaction(timeout=self.timeout)
+            try:
+                yield Transaction(inner)
+            finally:
+                with contextlib.suppress(errors.DatabaseError), translated():
+                    inner.close()
+                    session.close()
+
+    def close(self) -> None:
+        """Give the connections back; the next use makes new ones."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+        if driver is not None:
+            with contextlib.suppress(errors.DatabaseError), translated():
+                driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _single(result: neo4j.Result) -> Row:
+    record = result.single(strict=True)
+    return record.values()
+
+
+def _bound_reads(driver: neo4j.Driver, seconds: float) -> None:
+    """Make every connection of ``driver`` give up when the server stays silent for ``seconds``.
+
+    The driver has a setting for writing and for connecting, but for reading only a hint that the server sends (two
+    minutes): far too long to notice a half-open connection between regions. So the pool's opener is wrapped; where
+    a driver has none, its own behaviour stays.
+    """
+    pool: Any = getattr(driver, "_pool", None)
+    opener: Callable[..., Any] | None = getattr(pool, "opener", None)
+    if opener is None:
+        return
+
+    def bounded(*args: object, **kwargs: object) -> object:
+        connection = opener(*args, **kwargs)
+        connection.socket.set_read_timeout(seconds)
+        return connection
+
+    pool.opener = bounded

@@ -1,0 +1,79 @@
+"""What a link worker is told: its configuration line and its command lines (JSON)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.graph.bolt import Endpoint
+
+ORIGINS = ("seed", "handover", "attach")
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """One link at one epoch. Times in seconds; ``batch_size`` in changes.
+
+    ``origin``: *seed* makes the link in an empty target when it is not there, *attach* wants it there, *handover*
+    makes it from the frozen link ``inverse`` in the source, to stream from ``barrier``.
+    """
+
+    link: str
+    epoch: int
+    origin: str
+    source: Endpoint
+    target: Endpoint
+    inverse: str | None
+    barrier: str | None
+    batch_size: int
+    timeout: float
+    retries: int
+    interval: float
+
+    @classmethod
+    def parse(cls, line: bytes | str) -> WorkerConfig:
+        """The configuration line. Raises :class:`ConfigInvalid`, which never quotes a value."""
+        try:
+            raw = orjson.loads(line)
+            timeout = float(raw["timeout"])
+            config = cls(
+                link=str(raw["link"]),
+                epoch=int(raw["epoch"]),
+                origin=str(raw["origin"]),
+                source=_endpoint(raw["source"], timeout),
+                target=_endpoint(raw["target"], timeout),
+                inverse=raw.get("inverse"),
+                barrier=raw.get("barrier"),
+                batch_size=int(raw["batchSize"]),
+                timeout=timeout,
+                retries=int(raw["retries"]),
+                interval=float(raw["interval"]),
+            )
+        except KeyError as error:
+            raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
+        except (ValueError, TypeError, AttributeError):
+            raise ConfigInvalid("the configuration line is not what a link worker needs") from None
+        config._check()
+        return config
+
+    def _check(self) -> None:
+        if self.origin not in ORIGINS:
+            raise ConfigInvalid(f"origin must be one of {', '.join(ORIGINS)}")
+        if self.origin == "handover" and not (self.inverse and self.barrier):
+            raise ConfigInvalid("a handover needs inverse and barrier")
+        if self.batch_size < 1 or self.timeout <= 0 or self.interval <= 0:
+            raise ConfigInvalid("batchSize, timeout and interval must be positive")
+
+
+def _endpoint(raw: dict[str, Any], timeout: float) -> Endpoint:
+    return Endpoint(
+        uri=raw["uri"],
+        user=raw["user"],
+        password=raw["password"],
+        ca=raw.get("ca"),
+        database=raw.get("database") or "neo4j",
+        timeout=timeout,
+    )

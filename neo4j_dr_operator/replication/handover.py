@@ -1,0 +1,107 @@
+"""The reverse direction after a promotion, without a rebuild: the frozen map of the old direction, inverted.
+
+After B was promoted, the link A>B is frozen in B at A's position C, and what B committed after its promotion (the
+barrier) is what A lacks. The link B>A is made in A: its map is the frozen one inverted, its cursor the barrier. Until
+the last step the link stands in phase ``handover``; whoever finds it there starts over, clearing first.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.graph.cypher import LINK
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.replication import checkpoint, link, seed
+from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from neo4j_dr_operator.replication.stream import from_source
+
+_TAKE = (
+    f"MATCH (l:{LINK} {{link: $link}}) SET l.lock = $nonce WITH l "
+    "WHERE l.epoch < $epoch OR l.epoch = $epoch AND l.phase = 'handover' SET l += $values RETURN count(*)"
+)
+
+
+def wanted(state: LinkState | None, epoch: int) -> bool:
+    """Whether the link in the target still has to be made (again) for this epoch."""
+    return state is None or state.epoch < epoch or (state.epoch == epoch and state.phase == link.HANDOVER)
+
+
+def hand_over(
+    source: Database,
+    target: Database,
+    name: str,
+    epoch: int,
+    inverse: str,
+    barrier: str,
+    faults: Faults,
+) -> LinkWriter:
+    """Make link ``name`` in ``target`` from the frozen link ``inverse`` in ``source``; ready to stream when it returns.
+
+    Raises :class:`errors.Stale` when the frozen link is not frozen at this epoch, or the new one is taken by a later
+    one; :class:`errors.TargetAltered` when the target is not what the frozen link was made from.
+    """
+    with from_source():
+        frozen = checkpoint.load(source, inverse)
+    if frozen.state.phase != link.FROZEN or frozen.state.epoch != epoch:
+        raise errors.Stale(
+            f"link {inverse} is at epoch {frozen.state.epoch}, phase {frozen.state.phase}; wanted frozen at {epoch}"
+        )
+    position = Position.decode(barrier)
+    state = _take(target, name, epoch, position)
+    if (frozen.state.source_db, frozen.state.target_db) != (
+        state.target_db,
+        position.database,
+    ):
+        raise errors.TargetAltered(f"link {inverse} was made between other databases than these")
+    elements = frozen.elements.inverted()
+    held, mapped = (
+        seed.counts(target),
+        (elements.nodes.count(), elements.relationships.count()),
+    )
+    if held != mapped:
+        raise errors.TargetAltered(
+            f"the target holds {held[0]} nodes and {held[1]} relationships, the map of {inverse} {mapped[0]} and {mapped[1]}"
+        )
+    writer = LinkWriter(target, state, elements, faults)
+    checkpoint.clear(writer)
+    checkpoint.save(writer, replace(writer.state, phase=link.STREAMING))
+    return writer
+
+
+def _take(target: Database, name: str, epoch: int, barrier: Position) -> LinkState:
+    """The link node in phase handover at this epoch, made or taken over."""
+    before = link.read(target, name)
+    state = LinkState(
+        link=name,
+        epoch=epoch,
+        phase=link.HANDOVER,
+        cursor=barrier.text,
+        cursor_tx=barrier.tx,
+        source_db=barrier.database,
+        commit_millis=barrier.commit_millis,
+    )
+    if before is None:
+        return link.create(target, state)
+    state = replace(
+        state,
+        target_db=before.target_db,
+        seq=before.seq + 1,
+        gen=before.gen,
+        gen_seq=before.seq + 1,
+    )
+    with target.transaction() as tx:
+        taken = tx.row(
+            _TAKE,
+            link=name,
+            nonce=uuid.uuid4().hex,
+            epoch=epoch,
+            values=state.properties(),
+        )[0]
+        if taken != 1:
+            raise errors.Stale(f"link {name} was taken by another worker or a later epoch than {epoch}")
+        tx.commit()
+    return state

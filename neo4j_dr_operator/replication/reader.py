@@ -1,0 +1,129 @@
+"""The reading side of a worker: a thread that follows the change stream, ahead of what is being applied."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.replication.report import Problem, Status
+from neo4j_dr_operator.replication.stream import Chunk, SourceFailure, read_chunk
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.05
+"""Pause in seconds between two looks at a stream that had nothing new; the stream cannot be waited on."""
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 1.0
+"""Pause in seconds after a failure that may pass."""
+
+RETRIED = (errors.DatabaseUnreachable, errors.TransientFailure)
+AHEAD = 4
+"""Batches that are read ahead."""
+
+
+class Reader(threading.Thread):
+    """Reads from ``cursor`` on. Failures that may pass are reported and tried again; others end it."""
+
+    def __init__(
+        self,
+        database: Database,
+        cursor: str,
+        batch: int,
+        interval: float,
+        status: Status,
+    ) -> None:
+        super().__init__(name="read", daemon=True)
+        self._database, self._cursor, self._batch = database, cursor, batch
+        self._longest = min(interval, LONGEST_PAUSE)
+        self._status = status
+        self._chunks: deque[Chunk] = deque()
+        self._changed = threading.Condition()
+        self._pending = 0
+        self._applying = 0
+        self._stopping = threading.Event()
+        self._ended = False
+        self._failure: SourceFailure | None = None
+        status.caught_up = False
+        status.pending = 0
+
+    def stop(self) -> None:
+        """Read no more; what was read can still be taken."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def take(self, timeout: float) -> list[Chunk] | None:
+        """Whole chunks of up to about one batch, as many as are there; [] when nothing came within ``timeout`` seconds.
+
+        What was taken before counts as applied. None: the reader has ended and everything was taken. Raises
+        :class:`SourceFailure` once everything read before the failure was taken.
+        """
+        with self._changed:
+            self._applying = 0
+            self._count()
+            if not self._chunks and not self._ended:
+                self._changed.wait(timeout)
+            taken: list[Chunk] = []
+            size = 0
+            while self._chunks and (not taken or size + len(self._chunks[0]) <= self._batch):
+                taken.append(self._chunks.popleft())
+                size += len(taken[-1])
+            self._pending -= size
+            self._applying = size
+            self._count()
+            self._changed.notify_all()
+            if taken or not self._ended:
+                return taken
+            if self._failure is not None:
+                raise self._failure
+            return None
+
+    def _count(self) -> None:
+        self._status.pending = self._pending + self._applying + (1 if self._chunks and not self._pending else 0)
+
+    def run(self) -> None:
+        """Until stopped or failed for good."""
+        pause, backoff = FIRST_PAUSE, FIRST_BACKOFF
+        try:
+            while not self._stopping.is_set():
+                began = time.time()
+                try:
+                    chunk = read_chunk(self._database, self._cursor, self._batch)
+                except RETRIED as error:
+                    self._status.source_problem = Problem.of(SourceFailure(error))
+                    self._status.changed.set()
+                    self._database.close()
+                    self._stopping.wait(backoff)
+                    backoff = min(backoff * 2, LONGEST_BACKOFF)
+                    continue
+                backoff = FIRST_BACKOFF
+                moved = self._offer(chunk, began)
+                pause = FIRST_PAUSE if moved else min(pause * 1.5, self._longest)
+                if not chunk.more:
+                    self._stopping.wait(pause)
+        except errors.DatabaseError as error:
+            self._failure = SourceFailure(error)
+        except ValueError as error:
+            self._failure = SourceFailure(errors.QueryFailed(str(error)))
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _offer(self, chunk: Chunk, began: float) -> bool:
+        """Queue what moves the position; wait while too much is queued."""
+        moved = chunk.cursor != self._cursor
+        with self._changed:
+            if moved:
+                self._cursor = chunk.cursor
+                self._chunks.append(chunk)
+                self._pending += len(chunk)
+            self._status.source_problem = None
+            self._count()
+            self._status.caught_up = not len(chunk)
+            self._status.read_at = began
+            self._changed.notify_all()
+            while self._pending >= self._batch * AHEAD and not self._stopping.is_set():
+                self._changed.wait(1.0)
+        return moved

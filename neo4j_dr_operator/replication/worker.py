@@ -1,0 +1,319 @@
+"""The link worker: a process that carries one link at one epoch. ``docs/replication.md`` has its protocol.
+
+Threads: commands (standard input), reports (standard output), pulse (heartbeats), schema, reader; applying is done by
+the main thread. The process ends at once when its standard input ends: its parent died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import logging
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import orjson
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.replication import checkpoint, handover, link, schema, seed
+from neo4j_dr_operator.replication.apply import apply
+from neo4j_dr_operator.replication.config import WorkerConfig
+from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.replication.fold import Fold, Net
+from neo4j_dr_operator.replication.heartbeat import Beat, Pulse
+from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from neo4j_dr_operator.replication.reader import (
+    FIRST_BACKOFF,
+    LONGEST_BACKOFF,
+    RETRIED,
+    Reader,
+)
+from neo4j_dr_operator.replication.report import Lines, Problem, Reporter, Status
+from neo4j_dr_operator.replication.stream import SourceFailure
+
+log = logging.getLogger(__name__)
+
+EXIT_FINISHED, EXIT_FAILED, EXIT_ORPHANED = 0, 3, 4
+TAKE_SECONDS = 0.2
+
+
+class LinkTaken(errors.Stale):
+    """The link is at a later epoch, or frozen: this worker will never write to it again."""
+
+
+def _passing(error: errors.DrError) -> bool:
+    """Whether trying again can help without anybody doing anything."""
+    cause = error.cause if isinstance(error, SourceFailure) else error
+    if isinstance(cause, errors.ConstraintViolated):
+        return True  # the schema keeper may have to drop a constraint first
+    return isinstance(cause, (*RETRIED, errors.Stale, errors.ReadOnlyRefused)) and not isinstance(cause, LinkTaken)
+
+
+class Worker:
+    """The main thread's part: attach, seed or hand over, then apply what the reader brings."""
+
+    def __init__(self, config: WorkerConfig, lines: Lines, faults: Faults) -> None:
+        self._config = config
+        self._faults = faults
+        self.status = Status(config.epoch)
+        self._source, self._target = Database(config.source), Database(config.target)
+        self.finishing = threading.Event()
+        self.pulse = Pulse(config.source, self.status, lines)
+        self._schema = schema.SchemaKeeper(config.source, config.target, config.link, config.epoch, self.status)
+        self._reader: Reader | None = None
+        self._refusals = 0
+
+    def run(self) -> None:
+        """Until finished. Raises :class:`errors.DrError` for what no retry will mend."""
+        backoff = FIRST_BACKOFF
+        self.pulse.start()
+        self._schema.start()
+        while True:
+            began = self.status.changes
+            try:
+                self._carry()
+                return
+            except errors.DrError as error:
+                if not self._worth_a_retry(error):
+                    raise
+                self._trouble(error)
+                if self.finishing.is_set():
+                    return  # what was read and not applied stays in the source's log
+                if self.status.changes > began:
+                    backoff = FIRST_BACKOFF
+                stale = isinstance(error, errors.Stale)
+                time.sleep(random.uniform(1.0, 2.0) if stale else backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+    def finish(self) -> None:
+        """Stop reading, apply what was read, end."""
+        self.finishing.set()
+        if (reader := self._reader) is not None:
+            reader.stop()
+
+    def _worth_a_retry(self, error: errors.DrError) -> bool:
+        if _passing(error):
+            return True
+        cause = error.cause if isinstance(error, SourceFailure) else error
+        if isinstance(cause, errors.AuthenticationFailed) and self._refusals < self._config.retries:
+            self._refusals += 1  # a server that has just come up may refuse everybody for a moment
+            return True
+        return False
+
+    def _trouble(self, error: errors.DrError) -> None:
+        problem = Problem.of(error)
+        if problem not in (self.status.source_problem, self.status.target_problem):
+            log.warning("%s: %s", problem.reason, problem.message)
+        if isinstance(error, SourceFailure):
+            self.status.source_problem = problem
+            self._source.close()
+        else:
+            self.status.target_problem = problem
+            self._target.close()
+        self.status.changed.set()
+
+    def _carry(self) -> None:
+        """From attaching to the end; any error leaves nothing behind that attaching again does not mend."""
+        self.status.become("attaching")
+        writer = self._attach()
+        self._well(writer)
+        if writer.state.phase == link.SEEDING:
+            self.status.become("seeding")
+            if not seed.scan(self._source, writer, self._config.batch_size, lambda: self._go_on(writer)):
+                return
+        checkpoint.clean(writer)
+        with self._reading(writer.state.cursor) as reader:
+            while True:
+                self._advance(writer)
+                self.status.become(writer.state.phase)
+                chunks = reader.take(TAKE_SECONDS)
+                if chunks is None:
+                    return
+                if not chunks:
+                    continue
+                fold = Fold(idempotent=writer.state.phase == link.CATCHING_UP)
+                for chunk in chunks:
+                    fold.add(chunk)
+                self._apply(writer, fold.net())
+                if checkpoint.due(writer):
+                    checkpoint.save(writer)
+
+    @contextlib.contextmanager
+    def _reading(self, cursor: str) -> Iterator[Reader]:
+        reader = Reader(
+            self._source,
+            cursor,
+            self._config.batch_size,
+            self._config.interval,
+            self.status,
+        )
+        self._reader = reader
+        if self.finishing.is_set():
+            reader.stop()
+        reader.start()
+        try:
+            yield reader
+        finally:
+            reader.stop()
+            reader.join()
+
+    def _well(self, writer: LinkWriter) -> None:
+        self.status.link = writer.state
+        self.status.target_problem = None
+        self._refusals = 0
+
+    # -- attaching -------------------------------------------------------------------------------------------------
+
+    def _attach(self) -> LinkWriter:
+        config = self._config
+        for statement in link.SCHEMA:
+            self._target.write(statement)
+        state = link.read(self._target, config.link)
+        if config.origin == "handover" and handover.wanted(state, config.epoch):
+            self.status.become("handover")
+            return self._hand_over()
+        if state is None:
+            if config.origin != "seed":
+                raise errors.LinkMissing(f"the target has no link {config.link}")
+            state = self._begin_seeding()
+        self._mine(state)
+        loaded = checkpoint.load(self._target, config.link)
+        self._mine(loaded.state)
+        writer = LinkWriter(self._target, loaded.state, loaded.elements, self._faults)
+        writer.journal_records, writer.journal_bytes = (
+            loaded.records,
+            loaded.record_bytes,
+        )
+        return writer
+
+    def _mine(self, state: LinkState) -> None:
+        config = self._config
+        said = (
+            f"link {config.link} is at epoch {state.epoch}, phase {state.phase}; this worker is of epoch {config.epoch}"
+        )
+        if state.epoch > config.epoch or state.phase == link.FROZEN:
+            raise LinkTaken(said)
+        if state.epoch < config.epoch or state.phase == link.HANDOVER:
+            raise errors.Stale(said)
+
+    def _begin_seeding(self) -> LinkState:
+        try:
+            return seed.begin(self._source, self._target, self._config.link, self._config.epoch)
+        except errors.ConstraintViolated as error:
+            raise errors.Stale(f"another worker made link {self._config.link} first") from error
+
+    def _hand_over(self) -> LinkWriter:
+        config = self._config
+        writer = handover.hand_over(
+            self._source,
+            self._target,
+            config.link,
+            config.epoch,
+            config.inverse or "",
+            config.barrier or "",
+            self._faults,
+        )
+        schema.adopt_all(self._target, config.link, config.epoch)
+        return writer
+
+    # -- going on --------------------------------------------------------------------------------------------------
+
+    def _go_on(self, writer: LinkWriter) -> bool:
+        self._well(writer)
+        return not self.finishing.is_set()
+
+    def _advance(self, writer: LinkWriter) -> None:
+        """A copy that has passed its barrier is exact from here on."""
+        state = writer.state
+        if state.phase == link.CATCHING_UP and state.cursor_tx >= state.seed_barrier_tx:
+            writer.write(link.streaming(state))
+            self._well(writer)
+
+    def _apply(self, writer: LinkWriter, net: Net) -> None:
+        """Apply a batch, exactly once, through whatever happens to the connection meanwhile."""
+        before = writer.state.seq
+        backoff = FIRST_BACKOFF
+        while True:
+            try:
+                writer.decide()
+                if writer.state.seq == before:
+                    apply(writer, net)
+                break
+            except (
+                *RETRIED,
+                errors.ReadOnlyRefused,
+                errors.ConstraintViolated,
+            ) as error:
+                self._trouble(error)
+                if isinstance(error, errors.ConstraintViolated):
+                    self._schema.hurry()
+                time.sleep(backoff * random.uniform(0.5, 1.0))
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
+        self.status.changes += net.changes
+        self.status.transactions += net.transactions
+        self._well(writer)
+
+
+def _commands(worker: Worker, stdin: io.RawIOBase) -> None:
+    """Standard input until it ends, and with it the process."""
+    while line := stdin.readline():
+        try:
+            command = orjson.loads(line)
+            verb = command["do"]
+            if verb == "finish":
+                worker.finish()
+            elif verb == "heartbeat":
+                worker.pulse.ask(Beat(int(command["id"]), int(command["epoch"]), int(command["at"])))
+            else:
+                log.warning("unknown command")
+        except (ValueError, KeyError, TypeError):
+            log.warning("a command line makes no sense")
+    os._exit(EXIT_ORPHANED)
+
+
+def main() -> int:
+    """Run one worker; the exit code is 0 when finished, 3 when it cannot go on, 4 when its parent died."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("neo4j").setLevel(logging.CRITICAL)
+    lines = Lines()
+    stdin = io.FileIO(0, closefd=False)  # unbuffered: a thread that waits in a buffered reader blocks the exit
+    try:
+        config = WorkerConfig.parse(stdin.readline())
+        worker = Worker(config, lines, Faults.from_environment())
+    except errors.DrError as error:
+        lines.write(_failed(Status(0), error).line())
+        return EXIT_FAILED
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # collections over large lists of changes are pure loss
+    threading.Thread(target=_commands, args=(worker, stdin), name="commands", daemon=True).start()
+    Reporter(worker.status, lines).start()
+    try:
+        worker.run()
+    except errors.DrError as error:
+        log.error("%s: %s", type(error).__name__, error.message)
+        lines.write(_failed(worker.status, error).line())
+        return EXIT_FAILED
+    except Exception as error:  # the boundary of the process: a mistake of ours is reported like any other failure
+        log.exception("the worker failed")
+        lines.write(_failed(worker.status, errors.DrError(f"{type(error).__name__} in the link worker")).line())
+        return EXIT_FAILED
+    worker.status.become("finished")
+    lines.write(worker.status.line())
+    return EXIT_FINISHED
+
+
+def _failed(status: Status, error: errors.DrError) -> Status:
+    status.target_problem = Problem.of(error)
+    status.become("failed")
+    return status
