@@ -75,8 +75,8 @@ define layer
 endef
 
 .PHONY: test-unit test-lab test-database test-apiserver test-scenario
-test-unit: venv ## pure parts: unit, property, simulation
-	$(call layer,unit property simulation)
+test-unit: venv ## pure parts: unit, guide, property, simulation
+	$(call layer,unit guide property simulation)
 test-lab: doctor venv ## the lab's own components
 	$(call layer,lab)
 test-database: doctor venv ## against real databases

@@ -64,7 +64,7 @@ def _venv() -> bool:
 
 def _go() -> bool:
     try:
-        return bool(toolchain.go())
+        return toolchain.go_version() != ""
     except toolchain.MissingTool:
         return False
 

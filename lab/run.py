@@ -53,6 +53,11 @@ class Run:
         assert me is not None
         _write_json(self.path / "run.json", {"pid": me.pid, "started": me.started, "keep": keep})
 
+    @property
+    def watchdog(self) -> int | None:
+        """Process id of the watchdog, None when the run is kept or closed."""
+        return None if self._watchdog is None else self._watchdog.pid
+
     def _watch(self) -> None:
         # A pipe is the one sign of death that always comes; PR_SET_PDEATHSIG fires when the *thread* that started a
         # child ends, and the lab starts its components from short-lived threads.

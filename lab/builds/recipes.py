@@ -20,10 +20,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab import cache
 from lab.builds import toolchain
 
 HERE = Path(__file__).resolve().parent
 NEO4J_SOURCES = HERE.parent / "neo4j"
+JARS = NEO4J_SOURCES / "jars.sha256"
+OUR_JAR = "neo4j-lab.jar"
 KUBERNETES = "v1.35.4"
 
 
@@ -79,7 +82,7 @@ class Neo4jServer(Recipe):
 
     def key(self) -> str:
         """See ``Recipe.key``."""
-        return digest(*(path.read_bytes() for path in _java_sources()), toolchain.java_version())
+        return digest(*(path.read_bytes() for path in (*_java_sources(), JARS)), toolchain.java_version())
 
     def build(self, folder: Path, work: Path, needs: Mapping[str, Path]) -> None:
         """See ``Recipe.build``."""
@@ -89,6 +92,7 @@ class Neo4jServer(Recipe):
             shutil.copy(path, copy)
         # strict checksums: a download that does not match the repository's digest ends the build
         run([toolchain.maven(), "-B", "-ntp", "-q", "--strict-checksums", "package"], cwd=work)
+        check_jars(work / "target" / "lib")
         shutil.move(work / "target" / "lib", folder / "lib")
 
 
@@ -105,6 +109,18 @@ class ClassArchive(Recipe):
         from lab.builds import archive  # it starts a server, and so imports what imports this module
 
         archive.dump(folder / "server.jsa", work)
+
+
+def check_jars(folder: Path) -> None:
+    """Compare downloaded jars with ``jars.sha256``: the same set, the same bytes. BuildError names what differs.
+
+    ``pom.xml`` pins two versions only; what they pull in is pinned by this list.
+    """
+    pinned = {name: digest for digest, _, name in (line.partition("  ") for line in JARS.read_text().splitlines())}
+    found = {jar.name: cache.sha256(jar) for jar in folder.glob("*.jar") if jar.name != OUR_JAR}
+    wrong = sorted(name for name in pinned.keys() | found.keys() if pinned.get(name) != found.get(name))
+    if wrong:
+        raise BuildError(f"not the pinned jars: {', '.join(wrong)}")
 
 
 def _java_sources() -> list[Path]:

@@ -38,8 +38,8 @@ def go() -> str:
 
 def bundled_go() -> Path | None:
     """The Go command installed into the cache by ``lab doctor``, None when there is none."""
-    found = sorted(cache.folder("go").glob("**/bin/go"))
-    return found[0] if found else None
+    path = cache.root() / "go" / "go" / "bin" / "go"
+    return path if path.exists() else None
 
 
 def go_environment() -> dict[str, str]:
