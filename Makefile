@@ -21,6 +21,7 @@ PY := $(VENV)/bin/python
 BUILDS := kube-apiserver etcd kubectl versitygw toxiproxy neo4j
 PYTEST := $(PY) -m pytest
 PYTEST_ARGS ?=
+DEMO := $(if $(wildcard demo/__main__.py),demo,lab.demo)
 
 .PHONY: help
 help: ## this list
@@ -53,7 +54,7 @@ endef
 # -- see it ------------------------------------------------------------------------------------------------------------
 .PHONY: demo
 demo: doctor ## the story in the terminal: replication, switchover, failover (CHAPTERS=..., KEEP=1)
-	$(call beside-builds,CHAPTERS="$(CHAPTERS)" KEEP="$(KEEP)" $(PY) -m lab.demo)
+	$(call beside-builds,CHAPTERS="$(CHAPTERS)" KEEP="$(KEEP)" $(PY) -m $(DEMO))
 
 .PHONY: lab
 lab: doctor ## start a control plane, two databases, S3 and proxies; leave them running
@@ -90,7 +91,7 @@ test-scenario: doctor venv ## the whole operator, faults included
 lint: venv ## ruff, mypy, import contracts, drift of the manifests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy --strict neo4j_dr_operator lab
+	@$(PY) -m mypy --strict neo4j_dr_operator lab $(wildcard demo)
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then $(VENV)/bin/lint-imports; fi
 	@$(PY) -m neo4j_dr_operator crds --check crds
 
