@@ -35,6 +35,7 @@ doctor: ## look for Go, JDK and Maven (in CI, and as root on Debian, install the
 
 .PHONY: venv
 venv: $(VENV)/.ready ## the Python environment, every package pinned by hash
+	@:
 
 $(VENV)/.ready:
 	@mkdir -p $(CACHE)/locks; exec 9>$(CACHE)/locks/venv.lock; flock 9; [ ! -e $@ ] || exit 0; \

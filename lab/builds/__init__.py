@@ -86,7 +86,11 @@ def _build(recipe: Recipe, folder: Path, needs: dict[str, Path]) -> None:
         tempfile.TemporaryDirectory(prefix="build-", dir=cache.folder("tmp")) as work,
     ):
         progress.begin()
-        recipe.build(folder, Path(work), needs)
+        try:
+            recipe.build(folder, Path(work), needs)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     text = "".join(f"{cache.sha256(path)}  {path.relative_to(folder)}\n" for path in files)
     half = folder / f".{SUMS}"

@@ -100,6 +100,7 @@ def java_major() -> int | None:
 
 
 def _output(*command: str, env: dict[str, str] | None = None) -> str:
+    # in a session of its own: cut short by Ctrl-C it would give half an answer, and so another build's key
     done = subprocess.run(
         command,
         stdout=subprocess.PIPE,
@@ -108,5 +109,6 @@ def _output(*command: str, env: dict[str, str] | None = None) -> str:
         timeout=60,
         check=False,
         env={**os.environ, **(env or {})},
+        start_new_session=True,
     )
     return done.stdout.strip()
