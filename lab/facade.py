@@ -52,8 +52,12 @@ class Lab:
             return
         builds.ensure(artifact for component in components for artifact in component.artifacts())
         with concurrent.futures.ThreadPoolExecutor(len(components)) as pool:
-            for future in [pool.submit(component.start) for component in components]:
-                future.result()
+            try:
+                for future in [pool.submit(component.start) for component in components]:
+                    future.result()
+            except (KeyboardInterrupt, SystemExit):
+                self.run.close()  # what still starts fails at once, else leaving the pool would wait for it
+                raise
 
     def add(self, component: C) -> C:
         """Start one more component and return it."""

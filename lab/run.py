@@ -85,8 +85,7 @@ class Run:
 
     def close(self) -> None:
         """End everything the run started and throw its directory away. Can be called again."""
-        if self.path.exists():
-            end(self.path)
+        end(self.path)
         self._dismiss()
         self.ports.close()
 
