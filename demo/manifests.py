@@ -1,0 +1,100 @@
+"""The guide's manifests, verbatim, and what this machine needs different in them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+GUIDE = Path(__file__).parent / "guide"
+NAMESPACE = "neo4j-production"
+RECOVERY = "cross-region-dr"
+CLUSTERS = {"primary": "primary-cluster", "secondary": "secondary-cluster"}
+WITNESS_BUCKET = "neo4j-dr-witness"
+
+NOT_YET = (
+    "crossRegion.networking",
+    "replication.compression",
+    "replication.encryption",
+    "replication.logShipping",
+    "failover.rpo",
+    "failover.rto",
+    "failover.customChecks",
+    "monitoring.alerting",
+    "backup",
+)
+"""What of the guide's third manifest is left out: this version does not know these fields."""
+DRILL = {"interval": "10s", "timeout": "5s", "consecutiveFailures": 2}
+"""`failover.healthCheck` of the guide's drill, instead of three times 30 s."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of the `spec` that is not as printed; `was` or `now` is None where it is absent."""
+
+    path: str
+    was: Any
+    now: Any
+
+
+def printed(name: str) -> dict[str, Any]:
+    """A manifest as the guide prints it."""
+    made: dict[str, Any] = yaml.safe_load((GUIDE / f"{name}.yaml").read_text(encoding="utf-8"))
+    return made
+
+
+def planned_failover() -> list[str]:
+    """The `kubectl` lines of the guide's planned failover, verbatim and in order."""
+    lines = (GUIDE / "planned-failover.bash").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith("kubectl ")]
+
+
+def cluster(site: str, uri: str) -> dict[str, Any]:
+    """A cluster of the guide that the operator does not run itself: it is reached at `uri`."""
+    made = printed(CLUSTERS[site])
+    made["spec"]["external"] = {"uri": uri, "caSecret": f"neo4j-ca-{site}"}
+    return made
+
+
+def recovery(endpoint: str) -> dict[str, Any]:
+    """The guide's disaster recovery, its third vote in an object store at `endpoint`."""
+    made = printed(RECOVERY)
+    for path in NOT_YET:
+        *parents, last = path.split(".")
+        inner = made["spec"]
+        for name in parents:
+            inner = inner[name]
+        del inner[last]
+    made["spec"]["failover"]["healthCheck"] = dict(DRILL)
+    witness = {"type": "s3", "bucket": WITNESS_BUCKET, "endpoint": endpoint, "credentialsSecret": WITNESS_BUCKET}
+    made["spec"]["failover"]["quorum"] = {"witness": witness}
+    return made
+
+
+def secret(name: str, **data: str) -> dict[str, Any]:
+    """A Secret."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+
+
+def differences(manifest: dict[str, Any]) -> list[Difference]:
+    """What of a manifest's `spec` is not as the guide prints it, field by field; whole branches where one is absent."""
+    was = printed(manifest["metadata"]["name"])
+    return list(_differences("spec", copy.deepcopy(was["spec"]), manifest["spec"]))
+
+
+def _differences(path: str, was: Any, now: Any) -> Iterator[Difference]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in [*was, *(key for key in now if key not in was)]:
+            yield from _differences(f"{path}.{key}", was.get(key), now.get(key))
+    elif was != now:
+        yield Difference(path, was, now)
+
+
+def text(value: Any) -> str:
+    """A value on one line, as YAML would take it."""
+    return value if isinstance(value, str) else json.dumps(value)
