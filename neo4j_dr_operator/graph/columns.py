@@ -45,7 +45,7 @@ def pack(column: Ids) -> bytes:
 
 
 def unpack(data: bytes, at: int = 0) -> tuple[Ids, int]:
-    """The column that starts at byte ``at``, and where it ends. Raises :class:`ValueError` when it is cut or unknown."""
+    """The column that starts at byte ``at``, and where it ends. :class:`ValueError` when cut or unknown."""
     try:
         form, count, first, low = _HEAD.unpack_from(data, at)
     except struct.error as error:

@@ -4,8 +4,8 @@ On 5.26 ``CREATE (n:$($labels))`` and ``SET n:$($labels)`` cost the same as stat
 name from data ever becomes part of a query: nothing to escape, one statement for all label sets, one plan in the cache.
 A dynamic label in ``MATCH`` would scan all nodes; elements are found by their element id only, which is a seek.
 
-Element ids travel as integers. ``$x`` is the constant part of the target's element ids: ``4:<database uuid>:`` for nodes
-and ``5:<database uuid>:`` for relationships. Parameters are columns: a map a row doubles the client's cost.
+Element ids travel as integers. ``$x`` is the constant part of the target's element ids, ``4:<database uuid>:`` for
+nodes and ``5:<database uuid>:`` for relationships. Parameters are columns: a map a row doubles the client's cost.
 A lookup that finds nothing says nothing, so every statement returns what it did and the caller counts.
 """
 

@@ -133,7 +133,7 @@ class MapChange:
         return bool(self.node_drops or self.relationship_drops or self.node_puts or self.relationship_puts)
 
     def encode(self) -> bytes:
-        """The journal record: a version byte, then six columns (drops; sources, targets of nodes; then relationships)."""
+        """The journal record: a version byte, then six columns (drops, drops, then sources, targets of each kind)."""
         return bytes([_VERSION]) + b"".join(
             columns.pack(column)
             for column in (

@@ -34,7 +34,7 @@ _RECORDS = (
     "WITH l ORDER BY l.seq LIMIT 200 RETURN collect(l.seq), collect(l.d)"
 )
 _ADD = f"UNWIND $rows AS row CREATE (m:{BOOKKEEPING}:{MAP}) SET m = row, m.link = $link, m.gen = $gen RETURN count(*)"
-_DROP_SLICES = f"MATCH (m:{MAP}) WHERE m.link = $link AND {{}} WITH m LIMIT $limit DELETE m RETURN count(*)"  # a condition on m.gen
+_DROP_SLICES = f"MATCH (m:{MAP}) WHERE m.link = $link AND {{}} WITH m LIMIT $limit DELETE m RETURN count(*)"
 _DROP_LATER = _DROP_SLICES.format("m.gen > $gen")
 _DROP_EARLIER = _DROP_SLICES.format("m.gen < $gen")
 _DROP_ALL = _DROP_SLICES.format("m.gen >= 0")
@@ -95,9 +95,9 @@ def _load(database: Database, state: LinkState) -> Loaded:
         at = numbers[-1]
 
 
-def due(writer: LinkWriter) -> bool:
+def due(writer: LinkWriter, records: int = MAX_RECORDS) -> bool:
     """Whether the journal has grown beyond its bounds."""
-    return writer.journal_records >= MAX_RECORDS or writer.journal_bytes >= MAX_BYTES
+    return writer.journal_records >= records or writer.journal_bytes >= MAX_BYTES
 
 
 def save(writer: LinkWriter, change: LinkState | None = None) -> None:

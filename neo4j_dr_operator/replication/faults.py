@@ -2,7 +2,8 @@
 
 ``NEO4J_DR_FAULT`` is read once at start: ``begin:N`` inside the open transaction after the N-th BEGIN and compare,
 ``commit:N`` inside it right before the N-th COMMIT is sent, ``committed:N`` right after the N-th is acknowledged,
-``page:N`` inside the transaction of the N-th seeded page, ``random:SEED`` one of these chosen by the seed. A line on
+``page:N`` inside the transaction of the N-th seeded page, ``checkpoint:N`` inside the N-th of the small transactions
+that compact the map, ``random:SEED`` one of these chosen by the seed. A line on
 standard error says which, and whether a transaction was open, so that a test can count.
 """
 
@@ -16,8 +17,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 VARIABLE = "NEO4J_DR_FAULT"
-POINTS = ("begin", "commit", "committed", "page")
-_OPEN = ("begin", "commit", "page")
+POINTS = ("begin", "commit", "committed", "page", "checkpoint")
+_OPEN = ("begin", "commit", "page", "checkpoint")
 _REACH = 25
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING, SITE
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication.stream import Chunk
+from neo4j_dr_operator.replication.changes import Chunk
 
 Labels = tuple[str, ...]
 Properties = dict[str, Any]

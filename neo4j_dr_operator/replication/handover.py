@@ -64,7 +64,8 @@ def hand_over(
     )
     if held != mapped:
         raise errors.TargetAltered(
-            f"the target holds {held[0]} nodes and {held[1]} relationships, the map of {inverse} {mapped[0]} and {mapped[1]}"
+            f"the target holds {held[0]} nodes and {held[1]} relationships, "
+            f"the map of {inverse} {mapped[0]} and {mapped[1]}"
         )
     writer = LinkWriter(target, state, elements, faults)
     checkpoint.clear(writer)

@@ -194,6 +194,7 @@ class LinkWriter:
         with self.database.transaction() as tx:
             self._compare(tx, uuid.uuid4().hex, {})
             value = tx.row(query, link=self.state.link, **params)[0]
+            self.faults.at("checkpoint")
             tx.commit()
         return value
 

@@ -8,8 +8,9 @@ from collections import deque
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.report import Problem, Status
-from neo4j_dr_operator.replication.stream import Chunk, SourceFailure, read_chunk
+from neo4j_dr_operator.replication.stream import SourceFailure, read_chunk
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.05
 """Pause in seconds between two looks at a stream that had nothing new; the stream cannot be waited on."""

@@ -42,7 +42,7 @@ class Problem:
 
 @dataclass
 class Status:
-    """What the threads of a worker know; each field has one writer. Times in seconds since 1970, else as in the link."""
+    """What the threads of a worker know; each field has one writer. Times: seconds since 1970."""
 
     epoch: int
     state: str = "attaching"

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.replication.changes import Chunk
 
 _SOURCE = "CALL db.cdc.query($cursor) YIELD id, txId, metadata, event "
 _COLUMNS = (
@@ -39,29 +39,6 @@ CURRENT = "CALL db.cdc.current() YIELD id RETURN id"
 
 MAX_TRANSACTION = 2_000_000
 """Changes of one source transaction that a worker is willing to hold in memory."""
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Whole source transactions, as columns of equal length, and the position after them.
-
-    ``more``: the stream had more to give when this was read.
-    """
-
-    more: bool
-    cursor: str
-    position: Position
-    ids: list[str]
-    txs: list[int]
-    operations: list[str]
-    elements: list[str]
-    names: list[Any]
-    starts: list[str]
-    ends: list[str]
-    afters: list[Any]
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 def current(database: Database) -> Position:

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 EXIT_FINISHED, EXIT_FAILED, EXIT_ORPHANED = 0, 3, 4
 TAKE_SECONDS = 0.2
+RECORDS_VARIABLE = "NEO4J_DR_JOURNAL_RECORDS"
+"""Environment variable for tests: compact the map's journal after so many records."""
 
 
 class LinkTaken(errors.Stale):
@@ -68,6 +70,7 @@ class Worker:
         self._schema = schema.SchemaKeeper(config.source, config.target, config.link, config.epoch, self.status)
         self._reader: Reader | None = None
         self._refusals = 0
+        self._records = int(os.environ.get(RECORDS_VARIABLE, checkpoint.MAX_RECORDS))
 
     def run(self) -> None:
         """Until finished. Raises :class:`errors.DrError` for what no retry will mend."""
@@ -141,7 +144,7 @@ class Worker:
                 for chunk in chunks:
                     fold.add(chunk)
                 self._apply(writer, fold.net())
-                if checkpoint.due(writer):
+                if checkpoint.due(writer, self._records):
                     checkpoint.save(writer)
 
     @contextlib.contextmanager

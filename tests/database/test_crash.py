@@ -1,0 +1,49 @@
+"""A hundred workers killed with SIGKILL, most of them inside an open transaction, while the source is written to."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+
+from lab import Neo4j
+from tests.compare import assert_equal
+from tests.database.conftest import Start
+from tests.database.load import Load, prepare
+
+KILLS = 100
+IN_TRANSACTION = 60
+SEEDING = ("page", "begin", "commit", "commit", "committed")
+FOLLOWING = ("begin", "commit", "commit", "checkpoint", "committed")
+STRUCK = re.compile(r"^fault (\w+):\d+ (open transaction|no transaction)$", re.MULTILINE)
+
+
+def test_graphs_are_equal_after_a_hundred_kills(source: Neo4j, target: Neo4j, start: Start) -> None:
+    prepare(source, 30_000, 30_000)
+    writers = [Load(source, seed, pause=0.01, others=30_000) for seed in (1, 2)]
+    for writer in writers:
+        writer.start()
+    struck, inside = 0, 0
+    for number in range(KILLS):
+        chooser = random.Random(number)
+        seeding = number < KILLS // 4
+        fault = f"{chooser.choice(SEEDING if seeding else FOLLOWING)}:{chooser.randint(1, 3 if seeding else 5)}"
+        environment = {"NEO4J_DR_FAULT": fault, "NEO4J_DR_JOURNAL_RECORDS": "30"}
+        worker = start(batch=700, environment=environment)
+        code = worker.ended(60)
+        found = STRUCK.findall(worker.log)
+        assert code == -signal.SIGKILL, f"seed {number}, {fault}: ended with {code}: {worker.report}\n{worker.log}"
+        assert len(found) == 1, f"seed {number}, {fault}: {worker.log}"
+        struck += 1
+        inside += found[0][1] == "open transaction"
+        print(f"seed {number}: killed at {fault}, {found[0][1]}, state {worker.report.get('state')}")
+    last = start(batch=700, environment={"NEO4J_DR_JOURNAL_RECORDS": "30"})
+    last.streaming(60)
+    written = sum(writer.stop() for writer in writers)
+    last.caught_up(60)
+    assert last.finish() == 0
+    nodes, relationships = assert_equal(source.query, target.query)
+    print(f"{struck} kills, {inside} in an open transaction; {written} transactions written meanwhile; "
+          f"{nodes} nodes and {relationships} relationships equal")  # fmt: skip
+    assert inside >= IN_TRANSACTION
+    assert last.errors == []

@@ -1,0 +1,100 @@
+"""Filling an empty database from one that goes on writing."""
+
+from __future__ import annotations
+
+import time
+
+from lab import Neo4j
+from tests.compare import assert_equal
+from tests.database.conftest import Start
+from tests.database.load import Load, prepare
+from tests.database.process import Address
+
+ELEMENTS = 200_000
+RATE = 200
+
+
+def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start) -> None:
+    prepare(source, ELEMENTS // 2, ELEMENTS // 2 + 1000)
+    source.query("MATCH (n:Old) WHERE n.uid % 10 = 3 CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
+    source.stop()
+    source.start()  # now the freed ids are handed out again, into the middle of what is being scanned
+    source.query("UNWIND range(0, 11999) AS i CREATE (:Old {uid: i * 10 + 3})-[:LINK]->(:Late {uid: 'l' + i})")
+    assert source.query("MATCH (n) WITH count(n) AS n MATCH ()-->() RETURN n + count(*) AS all")[0]["all"] >= ELEMENTS
+    writers = [Load(source, seed, others=ELEMENTS // 2) for seed in (1, 2, 3)]
+    for writer in writers:
+        writer.start()
+    time.sleep(1.0)
+    before, began = sum(writer.transactions for writer in writers), time.monotonic()
+    worker = start(batch=2000)
+    worker.wait(lambda report: report["state"] in ("catching-up", "streaming"), 120)
+    seconds = time.monotonic() - began
+    during = sum(writer.transactions for writer in writers) - before
+    worker.streaming(120)
+    for writer in writers:
+        writer.stop()
+    worker.caught_up(120)
+    nodes, relationships = assert_equal(source.query, target.query)
+    print(
+        f"scan {seconds:.1f} s with {during / seconds:.0f} transactions/s; {nodes} nodes, {relationships} relationships"
+    )
+    assert during / seconds >= RATE
+    assert "catching-up" in worker.states
+    assert worker.report["seed"]["nodes"] == worker.report["seed"]["nodesEnd"] >= ELEMENTS // 2
+    assert worker.errors == []
+
+
+def test_a_target_with_data_is_refused(source: Neo4j, target: Neo4j, start: Start) -> None:
+    source.query("CREATE (:A)")
+    target.query("CREATE (:B)")
+    worker = start()
+    assert worker.ended() == 3
+    assert worker.report["error"]["reason"] == "TargetNotEmpty"
+    assert target.query("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["B"]}]
+
+
+def test_the_same_database_twice_is_refused(source: Neo4j, start: Start) -> None:
+    worker = start(ends=(source, source))
+    assert worker.ended() == 3
+    assert worker.report["error"]["reason"] == "SameDatabase"
+    assert source.query("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+
+
+def test_a_link_that_is_not_there_is_not_made_by_attaching(source: Neo4j, target: Neo4j, start: Start) -> None:
+    worker = start("attach")
+    assert worker.ended() == 3
+    assert worker.report["error"]["reason"] == "LinkMissing"
+
+
+def test_capture_switched_off_is_said(source: Neo4j, target: Neo4j, start: Start) -> None:
+    source.query("CALL lab.cdc.configure({mode: 'OFF'})")
+    worker = start()
+    assert worker.ended() == 3
+    assert worker.report["error"]["reason"] == "ChangeCaptureDisabled"
+
+
+def test_a_lost_position_is_said(source: Neo4j, target: Neo4j, start: Start) -> None:
+    source.query("CREATE (:A {uid: 1})")
+    worker = start()
+    worker.streaming()
+    worker.caught_up()
+    assert worker.finish() == 0
+    source.query("CALL lab.cdc.configure({mode: 'OFF'})")
+    source.query("CALL lab.cdc.configure({mode: 'FULL'})")
+    source.query("CREATE (:A {uid: 2})")
+    again = start()
+    assert again.ended() == 3
+    assert again.report["error"]["reason"] == "PositionLost"
+
+
+def test_wrong_credentials_name_the_side(source: Neo4j, target: Neo4j, start: Start) -> None:
+    secret = "not-the-password-4711"
+    for ends, reason in (
+        ((Address(source.uri, source.user, secret, source.ca_pem), target), "SourceAuthFailed"),
+        ((source, Address(target.uri, target.user, secret, target.ca_pem)), "TargetAuthFailed"),
+        ((source, Address(target.uri, target.user, target.password, source.ca_pem)), "TargetCertificateRejected"),
+    ):
+        worker = start(ends=ends)
+        assert worker.ended() == 3
+        assert worker.report["error"]["reason"] == reason
+        assert secret not in worker.log + str(worker.report)
