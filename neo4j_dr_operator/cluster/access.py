@@ -24,10 +24,10 @@ async def read_access(db: AsyncDatabase, timeout: float) -> Access:
     return "read-only" if rows and all(row["access"] == "read-only" for row in rows) else "read-write"
 
 
-async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> Access:
-    """Set the access of the database and return what it says afterwards: the effect is observed, not assumed."""
+async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> tuple[Access, bool]:
+    """Set the access of the database; returns what it says afterwards (observed, not assumed) and whether it changed."""
     if await read_access(db, timeout) == access:
-        return access
+        return access, False
     rows = await db.run(COMPONENTS, database="system", timeout=timeout)
     if rows and rows[0]["edition"] == "enterprise":
         how = "READ ONLY" if access == "read-only" else "READ WRITE"
@@ -36,7 +36,7 @@ async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> Acces
     else:
         value = db.endpoint.database if access == "read-only" else ""
         await db.run(SET_CONFIG, database="system", timeout=timeout, value=value)
-    return await read_access(db, timeout)
+    return await read_access(db, timeout), True
 
 
 async def enable_change_capture(db: AsyncDatabase, timeout: float) -> bool:

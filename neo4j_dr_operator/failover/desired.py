@@ -29,15 +29,19 @@ def last_applied(body: Body) -> Mapping[str, Any] | None:
 
 def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> Desired:
     """Requests with their owners, and the switches."""
-    applied = last_applied(body)
+    applied, failover = last_applied(body), spec.failover
     target = sync = None
-    if spec.failover.target is not None:
+    alone = False
+    wanted = bool(failover.emergency)
+    declared = wanted and owner_of(body, ("spec", "failover", "emergency"), applied) == "declared"
+    if failover.target is not None:
         owner = owner_of(body, ("spec", "failover", "target"), applied)
-        target = Requested(spec.failover.target, owner, bool(spec.failover.emergency))
+        # A declared `emergency` belongs to the declared target, not to one that somebody patched over it.
+        target = Requested(failover.target, owner, wanted and not (declared and owner == "patch"))
+        alone = wanted and not declared and owner == "declared"
     if spec.sync.direction is not None:
         sync = Requested(spec.sync.direction, owner_of(body, ("spec", "sync", "direction"), applied))
-    lone = spec.failover.target is None and bool(spec.failover.emergency)
-    lone = lone and owner_of(body, ("spec", "failover", "emergency"), applied) == "patch"
+    lone = alone or (failover.target is None and wanted and not declared)
     read_only: dict[Site, Owner | None] = {
         site: owner_of(cluster, ("spec", "readOnly"), last_applied(cluster)) if cluster_spec.read_only else None
         for site, (cluster, cluster_spec) in clusters.items()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from neo4j_dr_operator.cluster import site as sites
-from neo4j_dr_operator.cluster.access import enable_change_capture, set_access
+from neo4j_dr_operator.cluster.access import enable_change_capture, read_access, set_access
 from neo4j_dr_operator.errors import DatabaseUnreachable, DrError, FenceBroken
 from neo4j_dr_operator.failover.actions import (
     Action,
@@ -112,7 +112,7 @@ class Executor:
         return db
 
     async def _run(self, action: Action) -> None:
-        timeout = self._runtimes["primary"].timeout
+        timeout = ACTION_TIMEOUT
         match action:
             case MakeReadOnly(site=site):
                 await self._access(site, "read-only", timeout)
@@ -140,8 +140,8 @@ class Executor:
 
     async def _access(self, site: Site, access: Access, timeout: float) -> None:
         asked = time.monotonic()
-        seen = await set_access(self._db(site), access, timeout)
-        self._runtimes[site].saw(seen, asked)
+        seen, changed = await set_access(self._db(site), access, timeout)
+        self._runtimes[site].saw(seen, asked, changed)
 
     async def _read_position(self, action: ReadPosition, timeout: float) -> None:
         """A final position counts only between two sights of a read-only database."""
@@ -155,8 +155,9 @@ class Executor:
         self.facts.readings = [*self.facts.readings, reading][-8:]
 
     async def _must_be_read_only(self, site: Site, timeout: float) -> None:
+        """Look, without mending: a fence that was lost meanwhile must be noticed, not closed again."""
         asked = time.monotonic()
-        seen = await set_access(self._db(site), "read-only", timeout)
+        seen = await read_access(self._db(site), timeout)
         self._runtimes[site].saw(seen, asked)
         if seen != "read-only":
             raise FenceBroken(f"{site} is not read-only")
@@ -180,7 +181,9 @@ class Executor:
     async def _check_fence(self, site: Site, guard: str, timeout: float) -> None:
         """Nothing came after the final position. A primary that died under the fence took nothing either."""
         try:
+            await self._must_be_read_only(site, timeout)
             await sites.check_unwritten(self._db(site), guard, timeout)
+            await self._must_be_read_only(site, timeout)
         except DatabaseUnreachable as error:
             log.warning("%s cannot be asked again before the promotion: %s", site, error)
 

@@ -15,6 +15,10 @@ from pydantic.alias_generators import to_camel
 from neo4j_dr_operator.failover.state import Site
 
 
+LONGEST_TERM = 30.0
+"""Seconds, the upper bound of a lease's term."""
+
+
 class WitnessRecord(BaseModel):
     """The witness object. `term`: seconds a renewal lasts; `renewed_at`: for people, never compared."""
 
@@ -50,27 +54,24 @@ class Watch:
     def read(self, record: WitnessRecord | None, etag: str | None, asked: float, at: float) -> Watch:
         """After a successful read that was asked at `asked` and answered at `at`.
 
-        The silence of a generation begins when it was first seen; a gap in which the witness could not be read begins
-        it anew, because a renewal may have been made and lost sight of.
+        The silence of a generation (or of a missing record) begins when it was first seen. A gap in which the witness
+        could not be read, or was not, begins it anew: while nobody could write there, and while this process did not
+        run, nobody renewed.
         """
-        same = self.reachable and record is not None and self.record is not None
-        if same and record is not None and self.record is not None and record.generation == self.record.generation:
-            since = self.unchanged_since
-        else:
-            since = at
-        return Watch(record, etag, since, at, True, "")
+        seen = self.record
+        same = record.generation == seen.generation if record is not None and seen is not None else record is seen
+        gap = 2 * (record.term if record is not None else LONGEST_TERM)
+        unbroken = self.reachable and same and at - self.read_at <= gap
+        return Watch(record, etag, self.unchanged_since if unbroken else at, at, True, "")
 
     def failed(self, message: str) -> Watch:
         """After a read or write that did not reach the witness."""
         return replace(self, reachable=False, message=message)
 
     def expired(self) -> bool:
-        """Whether the lease has run out, as of the last read. An absent record is nobody's lease."""
-        if not self.reachable:
-            return False
-        if self.record is None:
-            return True
-        return self.read_at - self.unchanged_since >= self.record.term
+        """Whether the lease has run out, as of the last read. A missing record must be missing for the longest term."""
+        term = self.record.term if self.record is not None else LONGEST_TERM
+        return self.reachable and self.read_at - self.unchanged_since >= term
 
 
 def term_for(interval: float, consecutive_failures: int) -> float:
@@ -78,7 +79,7 @@ def term_for(interval: float, consecutive_failures: int) -> float:
 
     Bounded to 3..30 s: shorter would make a slow write of the heartbeat look like a death.
     """
-    return min(30.0, max(3.0, interval * consecutive_failures / 2))
+    return min(LONGEST_TERM, max(3.0, interval * consecutive_failures / 2))
 
 
 def grant(
@@ -89,6 +90,8 @@ def grant(
     A higher epoch wins always; a living holder keeps its lease unless `force` (a planned or emergency failover, whose
     fence is another one).
     """
+    if current is None and not expired and not force:
+        return "no lease has been granted yet, and its absence has not lasted"
     if current is None:
         return WitnessRecord(dr=dr, generation=1, epoch=epoch, holder=site, term=term)
     if current.dr != dr:

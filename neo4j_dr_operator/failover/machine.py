@@ -127,7 +127,7 @@ def _active_access(
         actions.append(MakeReadOnly(site, state.epoch))
         return state.model_copy(update={"synced": None}) if state.synced else state, False
     if state.synced is None:
-        final = seen.reading(site, state.epoch, view.access_at, final=True)
+        final = seen.reading(site, state.epoch, view.access_since, final=True)
         if final is None:
             actions.append(ReadPosition(site, state.epoch, final=True))
             return state, False

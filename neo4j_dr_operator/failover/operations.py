@@ -19,7 +19,7 @@ from neo4j_dr_operator.failover.actions import (
     TakeLease,
     link_for,
 )
-from neo4j_dr_operator.failover.requests import handle_target, supersede_read_only
+from neo4j_dr_operator.failover.requests import handle_target, read_only_wanted, supersede_read_only
 from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, Kind, Operation, Step, StepRecord
 from neo4j_dr_operator.failover.view import Desired, Now, Requested, Seen
 from neo4j_dr_operator.failover.votes import Ballot, failover_limitation, promotion_limitation
@@ -28,9 +28,11 @@ from neo4j_dr_operator.health.verdict import Verdict
 REQUEST_PATIENCE = 60.0
 """Seconds a request waits for what it needs before it is refused."""
 FENCE_PATIENCE = 30.0
-"""Seconds within which the old primary must be seen read-only, and the epoch claimed, for a switchover to go on."""
+"""Seconds within which the old primary must be seen read-only, and the epoch claimed, for an operation to go on."""
 DRAIN_PATIENCE = 60.0
-"""Seconds a switchover keeps clients without a writable site before it is rolled back."""
+"""Seconds a drain keeps clients without a writable site before the operation is rolled back."""
+PROMOTE_PATIENCE = 30.0
+"""Seconds within which a drained switchover must be promoted over a primary that is still seen read-only."""
 EMERGENCY_FENCE_PATIENCE = 4.0
 """Seconds an emergency failover tries to fence a primary that may still be there."""
 EMERGENCY_DRAIN_PATIENCE = 10.0
@@ -60,8 +62,19 @@ def begin(state: ControlState, seen: Seen, kind: Kind, now: Now, evidence: tuple
 def begin_requested(state: ControlState, request: Requested, seen: Seen, now: Now) -> ControlState:
     """The state that has accepted a failover request: both wait conditions fall in the patch that stores it (P11)."""
     started = begin(state, seen, "emergency" if request.emergency else "switchover", now)
-    accepted = handle_target(started, request, "Accepted", now.wall)
-    return accepted.model_copy(update={"synced": None} if request.emergency else {})
+    return handle_target(started, request, "Accepted", now.wall).model_copy(update={"synced": None})
+
+
+def escalate(state: ControlState, request: Requested, now: Now) -> ControlState:
+    """The state in which the operation under way has become an emergency one: same target, same epoch, from the start.
+
+    Only before Promoting: what was claimed at this epoch is claimed again.
+    """
+    operation = state.operation
+    assert operation is not None and operation.target == request.value
+    urgent = operation.model_copy(update={"kind": "emergency", "requested": True, "final": None, "final_tx": None})
+    escalated = state.model_copy(update={"operation": urgent.enter("Requested", now.wall), "synced": None})
+    return handle_target(escalated, request, "Accepted", now.wall)
 
 
 def advance(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
@@ -72,15 +85,15 @@ def advance(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, no
         case "Detected" | "Confirmed":
             return _detected(state, operation, desired, seen, votes, now)
         case "Requested":
-            return _requested(state, operation, seen, now)
+            return _requested(state, operation, desired, seen, now)
         case "ReadOnly":
             return _read_only(state, operation, seen, now)
         case "Fencing":
-            return _fencing(state, operation, desired, seen, now)
+            return _fencing(state, operation, desired, seen, votes, now)
         case "Draining":
-            return _draining(state, operation, seen, now)
+            return _draining(state, operation, seen, votes, now)
         case "Promoting":
-            return _promoting(state, operation, seen, now)
+            return _promoting(state, operation, seen, votes, now)
         case _:
             return _verifying(state, operation, desired, seen, now)
 
@@ -95,10 +108,10 @@ def _detected(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
         return _enter(state, op, "Fencing", now, "Fencing: the primary is confirmed dead")
     if votes.probe.opinion == "UP" or not desired.automatic:
         reason = f"{state.active} is there again: {votes.probe.evidence}" if desired.automatic else "switched off"
-        return _give_up(state, op, "Cancelled", reason, spent=False)
+        return _give_up(state, op, "Cancelled", reason)
     limitation = failover_limitation(state, desired, seen)
     if limitation is not None:
-        return Decision(state, f"No failover, {limitation}", link=link, holder=state.active)
+        return Decision(state, f"No failover, {limitation}", hold_deposed(state, seen), link, state.active)
     if not votes.dead:
         views = "; ".join(map(str, votes.votes))
         return Decision(state, f"No failover, the views do not agree on death: {views}", link=link, holder=state.active)
@@ -106,15 +119,25 @@ def _detected(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
     return _enter(state, confirmed, "Confirmed", now, f"Confirmed: {state.active} is dead by majority")
 
 
-def _requested(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+def hold_deposed(state: ControlState, seen: Seen) -> tuple[Action, ...]:
+    """What keeps a site that was primary once, and follows nobody yet, from taking writes: the first act at any time."""
+    site, view = state.standby_site, seen.sites[state.standby_site]
+    deposed = state.standby in ("returning", "diverged", "lost")
+    if deposed and view.verdict is Verdict.UP and view.access != "read-only":
+        return (MakeReadOnly(site, state.epoch),)
+    return ()
+
+
+def _requested(state: ControlState, op: Operation, desired: Desired, seen: Seen, now: Now) -> Decision:
     limitation = promotion_limitation(state, seen)
     active = seen.sites[state.active]
     if limitation is None and op.kind == "switchover" and active.verdict is not Verdict.UP:
         limitation = f"PrimaryUnavailable: {state.active} is {active.verdict}; an emergency failover does not need it"
     if limitation is not None:
         if now.step_age > REQUEST_PATIENCE:
-            return _give_up(state, op, "Refused", limitation, spent=False)
-        return Decision(state, f"The request waits: {limitation}", link=link_for(state), holder=state.active)
+            return _give_up(state, op, "Refused", limitation)
+        holder = None if read_only_wanted(state, desired, state.active) else state.active
+        return Decision(state, f"The request waits: {limitation}", hold_deposed(state, seen), link_for(state), holder)
     restricted = sorted({*state.restricted, op.source})
     following: Step = "ReadOnly" if op.kind == "switchover" else "Fencing"
     return _enter(state.model_copy(update={"restricted": restricted}), op, following, now, f"{following}: as requested")
@@ -130,29 +153,45 @@ def _read_only(state: ControlState, op: Operation, seen: Seen, now: Now) -> Deci
         return _enter(state, op, "Fencing", now, f"Fencing: {op.source} was seen read-only")
     if now.step_age > FENCE_PATIENCE:
         reason = f"{op.source} could not be made read-only: {seen.failed or seen.sites[op.source].evidence}"
-        return _give_up(state, op, "RolledBack", reason, spent=False)
+        return _give_up(state, op, "RolledBack", reason)
     action = MakeReadOnly(op.source, op.epoch)
     return Decision(state, f"ReadOnly: {op.source} must refuse writes first", (action,), link_for(state))
 
 
-def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, now: Now) -> Decision:
+def _alive_again(state: ControlState, op: Operation, votes: Ballot) -> Decision | None:
+    """An automatic failover ends where its reason ends: before the promotion was asked for, life wins."""
+    if op.kind != "failover" or votes.alive is None:
+        return None
+    return _give_up(state, op, "Cancelled", f"{op.source} is there again: {votes.alive}")
+
+
+def _fencing(
+    state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now
+) -> Decision:
+    alive = _alive_again(state, op, votes)
+    if alive is not None:
+        return alive
+    if now.step_age > FENCE_PATIENCE:
+        result = "Cancelled" if op.kind == "failover" else "RolledBack"
+        return _give_up(state, op, result, f"the fence was not complete in time: {seen.failed}")
     actions: list[Action] = []
     leased = not desired.witness or seen.leased == op.epoch
     if not leased:
         if seen.lease_refused is not None and op.kind != "emergency":
-            spent = op.kind == "switchover"
-            result = "RolledBack" if spent else "Cancelled"
-            return _give_up(state, op, result, f"the lease could not be taken: {seen.lease_refused}", spent)
+            result = "RolledBack" if op.kind == "switchover" else "Cancelled"
+            return _give_up(state, op, result, f"the lease could not be taken: {seen.lease_refused}")
         actions.append(TakeLease(op.target, op.epoch, force=op.requested))
         leased = op.requested and now.step_age > WITNESS_PATIENCE
     if op.kind == "failover" and not leased:
         return Decision(state, "Fencing: taking the lease of the dead primary", tuple(actions))
-    final = seen.reading(op.source, op.epoch, now.step_since, final=True)
+    source = seen.sites[op.source]
+    final = seen.reading(op.source, op.epoch, max(now.step_since, source.access_since), final=True)
+    if source.access != "read-only":
+        final = None
     if final is None and op.requested:
+        looked = source.access == "read-only" if op.kind == "switchover" else _fenced(op, seen, now)
         actions.append(
-            ReadPosition(op.source, op.epoch, final=True)
-            if _fenced(op, seen, now) or op.kind == "switchover"
-            else MakeReadOnly(op.source, op.epoch)
+            ReadPosition(op.source, op.epoch, final=True) if looked else MakeReadOnly(op.source, op.epoch)
         )
     claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
     if claimed is None and seen.link is None:
@@ -168,8 +207,6 @@ def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, n
             }
         )
         return _enter(state, fenced, "Draining", now, f"Draining: epoch {op.epoch} is claimed")
-    if op.kind == "switchover" and now.step_age > FENCE_PATIENCE:
-        return _give_up(state, op, "RolledBack", f"the fence was not complete in time: {seen.failed}", spent=True)
     return Decision(state, f"Fencing {op.source} at epoch {op.epoch}", tuple(actions))
 
 
@@ -178,33 +215,65 @@ def _emergency_fence_is_over(op: Operation, seen: Seen, now: Now) -> bool:
     return op.kind == "emergency" and (dead or now.step_age > EMERGENCY_FENCE_PATIENCE)
 
 
-def _draining(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+def _draining(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
+    alive = _alive_again(state, op, votes)
+    if alive is not None:
+        return alive
     link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
     claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
     applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
     applied = link.cursor if link and link.cursor and link.cursor_tx == applied_tx else op.applied
     drained = op.final_tx is None or applied_tx >= op.final_tx
     late = op.kind == "emergency" and now.step_age > EMERGENCY_DRAIN_PATIENCE
-    if drained or late:
+    there = seen.sites[op.target].verdict is Verdict.UP
+    if (drained or late) and there:
         ready = op.model_copy(update={"applied": applied})
         promoting = state.model_copy(update={"synced": None, "sync": None})
         return _enter(promoting, ready, "Promoting", now, f"Promoting {op.target}: drained to {applied_tx}")
-    if op.kind == "switchover" and now.step_age > DRAIN_PATIENCE:
-        behind = f"{op.target} stood at transaction {applied_tx} of {op.final_tx}"
-        return _give_up(state, op, "RolledBack", f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}", spent=True)
+    if now.step_age > DRAIN_PATIENCE:
+        behind = f"{op.target} is {seen.sites[op.target].verdict} at transaction {applied_tx} of {op.final_tx}"
+        result = "Cancelled" if op.kind == "failover" else "RolledBack"
+        return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}")
     why = f"Draining: transaction {applied_tx} of {op.final_tx} is applied"
     return Decision(state, why, link=link_for(state, op.epoch))
 
 
-def _promoting(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
+    """Ask for the promotion until it is there; the way back first fences the link at an epoch above it.
+
+    A promotion may have been sent by a process that died: only a claim of the link at a higher epoch proves that it
+    can never happen any more (it compares the link's epoch), and that claim fails once it has happened.
+    """
     if seen.promoted == op.epoch and seen.barrier is not None:
         promoted = state.model_copy(update={"barrier": seen.barrier})
         return _enter(promoted, op, "Verifying", now, f"Verifying: {op.target} holds epoch {op.epoch}")
+    if seen.claimed is not None and seen.claimed.epoch == op.epoch + 1:
+        result = "Cancelled" if op.kind == "failover" else "RolledBack"
+        return _give_up(state, op, result, seen.failed or _against(op, seen, votes, now) or "the link was fenced")
+    mark = seen.sites[op.target].mark
+    if mark is not None and (mark.role, mark.epoch) == ("primary", op.epoch):
+        why = f"Promoting: {op.target} is the primary of epoch {op.epoch} already"
+        return Decision(state, why, (Promote(op.source, op.target, op.epoch, None),))
+    against = _against(op, seen, votes, now)
+    if against is not None:
+        return Decision(state, f"Promoting: taken back, {against}", (Claim(op.source, op.target, op.epoch + 1),))
+    if op.kind == "switchover" and not _fenced(op, seen, now):
+        why = f"Promoting: {op.source} must still be read-only"
+        return Decision(state, why, (MakeReadOnly(op.source, op.epoch),))
     guard = op.final if op.kind == "switchover" else None
-    if seen.failed is not None and seen.failed.startswith("FenceBroken") and guard is not None:
-        return _give_up(state, op, "RolledBack", seen.failed, spent=True)
     why = f"Promoting {op.target} at epoch {op.epoch}"
     return Decision(state, why, (Promote(op.source, op.target, op.epoch, guard),))
+
+
+def _against(op: Operation, seen: Seen, votes: Ballot, now: Now) -> str | None:
+    """Why the promotion must not be asked for any more, or None."""
+    if seen.failed is not None and seen.failed.startswith(("FenceBroken", "Stale")):
+        return seen.failed
+    if op.kind == "failover" and votes.alive is not None:
+        return f"{op.source} is there again: {votes.alive}"
+    if op.kind == "switchover" and now.step_age > PROMOTE_PATIENCE:
+        return f"{op.source} was not seen fenced in time: {seen.failed}"
+    return None
 
 
 def _verifying(state: ControlState, op: Operation, desired: Desired, seen: Seen, now: Now) -> Decision:
@@ -253,10 +322,14 @@ def _entry(op: Operation, result: str, reason: str, state: ControlState) -> Hist
     )
 
 
-def _give_up(state: ControlState, op: Operation, result: str, reason: str, spent: bool) -> Decision:
-    """End an operation before its promotion. `spent`: the epoch may have been claimed and is never used again."""
-    epoch = op.epoch if spent else state.epoch
-    ended = state.model_copy(update={"operation": None, "epoch": epoch})
+def _give_up(state: ControlState, op: Operation, result: str, reason: str) -> Decision:
+    """End an operation before its promotion.
+
+    From Fencing on its epoch may be in the witness and in the link, and an action of it may still land: it is spent,
+    and the site that stays active goes on at the next one, which outranks all of that.
+    """
+    spent = op.step in ("Fencing", "Draining", "Promoting")
+    ended = state.model_copy(update={"operation": None, "epoch": op.epoch + 1 if spent else state.epoch})
     if result != "Cancelled" or op.step != "Detected":
         ended = ended.model_copy(update={"history": ended.remember(_entry(op, result, reason, ended))})
     ended = _close_request(ended, op, f"{result}: {reason}")
@@ -267,7 +340,7 @@ def count_losses(state: ControlState, transactions: int, seconds: float) -> Cont
     """The state in which the newest completed change of the active site knows what it cost (P5)."""
     history = list(state.history)
     for index in range(len(history) - 1, -1, -1):
-        if history[index].result == "Completed":
+        if history[index].result == "Completed" and history[index].target == state.active:
             update = {"lost_transactions": transactions, "lost_seconds": seconds}
             history[index] = history[index].model_copy(update=update)
             break

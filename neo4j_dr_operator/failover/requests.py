@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neo4j_dr_operator.failover.actions import Consume
-from neo4j_dr_operator.failover.state import SITES, ControlState, Owner, Site
+from neo4j_dr_operator.failover.state import SITES, ControlState, Handled, Owner, Site
 from neo4j_dr_operator.failover.view import Desired, Requested
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -41,43 +41,66 @@ def _dig(tree: Any, path: tuple[str, ...]) -> Any:
 
 
 def pending_target(state: ControlState, desired: Desired) -> Requested | None:
-    """The failover request that has not been handled yet, or None."""
-    return _pending(desired.target, state.handled.target, state.handled.target_owner)
+    """The failover request that has not been handled yet, or None.
+
+    `emergency` added to a request that was handled without it makes it a new one.
+    """
+    handled, wanted = state.handled, desired.target
+    pending = _pending(wanted, handled.target, handled.target_owner, handled.target_declared)
+    if pending is None and wanted is not None and wanted.emergency and handled.target == wanted.value:
+        return None if handled.target_emergency else wanted
+    return pending
 
 
 def pending_sync(state: ControlState, desired: Desired) -> Requested | None:
     """The sync request that has not been handled yet, or None."""
-    return _pending(desired.sync, state.handled.sync, state.handled.sync_owner)
+    handled = state.handled
+    return _pending(desired.sync, handled.sync, handled.sync_owner, handled.sync_declared)
 
 
-def _pending(wanted: Requested | None, handled: str | None, owner: Owner | None) -> Requested | None:
-    if wanted is None or handled is None and wanted.owner == "declared":
+def _pending(wanted: Requested | None, handled: str | None, owner: Owner | None, declared: str) -> Requested | None:
+    if wanted is None or handled is None:
         return None
-    if wanted.value == handled and (wanted.owner == owner or wanted.owner == "declared"):
-        return None
-    return wanted
+    if wanted.owner == "declared":
+        return None if wanted.value in (handled, declared) else wanted
+    return None if (wanted.value, wanted.owner) == (handled, owner) else wanted
 
 
 def settle(state: ControlState, desired: Desired) -> ControlState:
     """The state after looking at what stands in the spec: baselines recorded, absences noted, nothing carried out.
 
-    A declared value seen for the first time is a baseline, never a request: a resource re-created from Git must not
-    decide who is primary (P7).
+    Whatever stands there at the first look is a baseline, never a request: a resource re-created from Git, from a
+    backup or by `kubectl create` must not decide who is primary (P7).
     """
-    handled = state.handled
-    changes: dict[str, Any] = {}
-    for field, wanted in (("target", desired.target), ("sync", desired.sync)):
-        before, owner = getattr(handled, field), getattr(handled, f"{field}_owner")
-        if wanted is None and owner != "declared" and before != "":
-            changes |= {field: "", f"{field}_owner": None}
-        elif wanted is not None and wanted.owner == "declared" and before is None:
-            changes |= {field: wanted.value, f"{field}_owner": "declared"}
-    superseded = [site for site in handled.superseded_read_only if desired.read_only.get(site) is not None]
-    if superseded != handled.superseded_read_only:
-        changes["superseded_read_only"] = superseded
-    if not changes:
-        return state
-    return state.model_copy(update={"handled": handled.model_copy(update=changes)})
+    handled, target = state.handled, desired.target
+    changes = _seen("target", desired.target, handled) | _seen("sync", desired.sync, handled)
+    if target is None or not target.emergency:
+        changes["target_emergency"] = False
+    elif "target" in changes:
+        changes["target_emergency"] = handled.target is None or not desired.lone_emergency
+    standing = [site for site in handled.superseded_read_only if desired.read_only.get(site) is not None]
+    changes["superseded_read_only"] = standing
+    settled = handled.model_copy(update=changes)
+    return state if settled == handled else state.model_copy(update={"handled": settled})
+
+
+def _seen(field: str, wanted: Requested | None, handled: Handled) -> dict[str, Any]:
+    """What a look at one request field changes in the memory of it.
+
+    What a plain patch wrote is forgotten once it is gone; what was declared is remembered for good, because an apply
+    brings it back after every patch over it.
+    """
+    before, declared = getattr(handled, field), getattr(handled, f"{field}_declared")
+    if wanted is None:
+        return {field: "", f"{field}_owner": None} if before != "" else {}
+    first = before is None
+    again = wanted.owner == "declared" and wanted.value in (before, declared)
+    if not first and not again:
+        return {}
+    known = (wanted.value, wanted.owner, wanted.value if wanted.owner == "declared" else declared)
+    if known == (before, getattr(handled, f"{field}_owner"), declared):
+        return {}
+    return {field: known[0], f"{field}_owner": known[1], f"{field}_declared": known[2]}
 
 
 def handle_target(state: ControlState, request: Requested, result: str, wall: float) -> ControlState:
@@ -89,14 +112,18 @@ def handle_target(state: ControlState, request: Requested, result: str, wall: fl
         "epoch": state.epoch,
         "at": wall,
     }
-    handled = state.handled.model_copy(update={"target": request.value, "target_owner": request.owner, "last": last})
-    return state.model_copy(update={"handled": handled})
+    update = {"target_emergency": request.emergency, "last": last, **_taken("target", request)}
+    return state.model_copy(update={"handled": state.handled.model_copy(update=update)})
 
 
 def handle_sync(state: ControlState, request: Requested) -> ControlState:
     """The state in which a sync request counts as accepted."""
-    handled = state.handled.model_copy(update={"sync": request.value, "sync_owner": request.owner})
-    return state.model_copy(update={"handled": handled})
+    return state.model_copy(update={"handled": state.handled.model_copy(update=_taken("sync", request))})
+
+
+def _taken(field: str, request: Requested) -> dict[str, Any]:
+    taken: dict[str, Any] = {field: request.value, f"{field}_owner": request.owner}
+    return taken | ({f"{field}_declared": request.value} if request.owner == "declared" else {})
 
 
 def read_only_wanted(state: ControlState, desired: Desired, site: Site) -> bool:
@@ -118,7 +145,7 @@ def leftovers(state: ControlState, desired: Desired) -> tuple[Consume, ...]:
     out: list[Consume] = []
     if desired.target is not None and desired.target.owner == "patch" and pending_target(state, desired) is None:
         out.append(Consume("target", desired.target.value))
-    if desired.lone_emergency:
+    if desired.lone_emergency and pending_target(state, desired) is None:
         out.append(Consume("emergency", "true"))
     sync_done = state.sync is None or state.sync.complete or state.sync.refused is not None
     if desired.sync is not None and desired.sync.owner == "patch" and sync_done:

@@ -24,7 +24,7 @@ class SiteRuntime:
         self.site = site
         self.health = SiteHealth()
         self.access: Access | None = None
-        self.access_at = float("-inf")
+        self.access_at = self.access_since = float("-inf")
         self.mark: Mark | None = None
         self.endpoint: Endpoint | None = None
         self.link_endpoint: Endpoint | None = None
@@ -55,9 +55,11 @@ class SiteRuntime:
         """Probe at once instead of at the next turn."""
         self._again.set()
 
-    def saw(self, access: Access, asked: float) -> None:
-        """Take in an access that an action has read back, asked at monotonic `asked`."""
-        self.access, self.access_at = access, asked
+    def saw(self, access: Access, asked: float, changed: bool = False) -> None:
+        """Take in an access read at monotonic `asked`; `changed`: it was another one just before, and was set."""
+        if changed or access != self.access:
+            self.access_since = asked
+        self.access, self.access_at = access, max(asked, self.access_at)
 
     def unresolved(self, evidence: str) -> None:
         """Take in that there is no address to probe."""
@@ -65,7 +67,9 @@ class SiteRuntime:
 
     def view(self) -> SiteView:
         """What the machine is told."""
-        return SiteView(self.health.verdict, self.health.evidence, self.access, self.access_at, self.mark)
+        return SiteView(
+            self.health.verdict, self.health.evidence, self.access, self.access_at, self.access_since, self.mark
+        )
 
     async def _run(self) -> None:
         while True:

@@ -111,13 +111,17 @@ class Handled(Record):
     """What has been consumed, so that a left-over or a re-applied value never acts twice (P9).
 
     A value written by a plain patch is remembered until it has been taken out of the spec; a declared one (owned by an
-    apply) until it changes. None: nothing seen yet; "": seen to be absent.
+    apply) until another one is declared, also while a patch stands over it. None: nothing seen yet; "": seen to be
+    absent. `target_emergency`: whether `emergency` stood beside the target when it was handled.
     """
 
     target: str | None = None
     target_owner: Owner | None = None
+    target_declared: str = ""
+    target_emergency: bool = False
     sync: str | None = None
     sync_owner: Owner | None = None
+    sync_declared: str = ""
     superseded_read_only: list[Site] = Field(default_factory=list)
     last: dict[str, str | int | float | None] = Field(default_factory=dict)
 

@@ -135,7 +135,7 @@ class StatusWriter:
         try:
             await self._api.patch_json(GROUP, VERSION, plural, self._namespace, name, self._removal(action))
         except Conflict:
-            log.info("%s/%s: %s was changed before it was taken out", self._namespace, name, action.field)
+            log.debug("%s/%s: %s was changed before it was taken out", self._namespace, name, action.field)
 
     def _removal(self, action: Consume) -> list[dict[str, Any]]:
         def drop(path: str, value: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ class Requested:
 
 @dataclass(frozen=True)
 class Desired:
-    """What the resources ask for."""
+    """What the resources ask for. `lone_emergency`: a plain patch set it, and no patched target stands beside it."""
 
     automatic: bool = False
     target: Requested | None = None
@@ -49,12 +49,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class SiteView:
-    """One site as last seen. `access` and `mark` are None until they have been read; times are monotonic seconds."""
+    """One site as last seen. `access` and `mark` are None until they have been read; times are monotonic seconds.
+
+    `access_since`: when the present access was first seen, in a row of sights not broken by any change.
+    """
 
     verdict: Verdict = Verdict.UNKNOWN
     evidence: str = "not probed yet"
     access: Access | None = None
     access_at: float = float("-inf")
+    access_since: float = float("-inf")
     mark: Mark | None = None
 
 

@@ -45,9 +45,20 @@ class Ballot:
 
     @property
     def dead(self) -> bool:
-        """A majority says DOWN, the witness's lease among it, and the stream does not prove life."""
-        downs = sum(vote.opinion == "DOWN" for vote in self.votes)
-        return downs >= 2 and self.witness.opinion == "DOWN" and self.stream.opinion != "UP"
+        """All three say DOWN.
+
+        The witness's silence and the operator's probe rest on one observer when no worker tries the source, so the
+        stream must have been tried and have failed: UNKNOWN is no second view.
+        """
+        return all(vote.opinion == "DOWN" for vote in self.votes)
+
+    @property
+    def alive(self) -> str | None:
+        """The evidence that the active site lives, or None."""
+        for vote in (self.probe, self.stream):
+            if vote.opinion == "UP":
+                return f"{vote.voter}: {vote.evidence}"
+        return None
 
 
 def ballot(state: ControlState, seen: Seen, stream_silence: float) -> Ballot:
@@ -80,7 +91,8 @@ def _witness(state: ControlState, seen: Seen) -> Vote:
         return Vote(voter, "UNKNOWN", "none is configured")
     if not witness.reachable:
         return Vote(voter, "UNKNOWN", f"unreachable: {witness.message}")
-    if witness.epoch > state.epoch or witness.holder not in (None, state.active):
+    foreign = witness.holder not in (None, state.active)
+    if witness.epoch > state.epoch or foreign and (witness.epoch == state.epoch or not witness.expired):
         return Vote(voter, "UNKNOWN", f"held by {witness.holder} at epoch {witness.epoch}")
     if witness.expired:
         return Vote(voter, "DOWN", "the lease was not renewed for a whole term")
@@ -110,4 +122,9 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
         return "NoWitness: set spec.failover.quorum.witness; without a third vote nothing is promoted by itself"
     if seen.witness is None or not seen.witness.reachable:
         return f"WitnessUnreachable: {seen.witness.message if seen.witness else 'not read yet'}"
+    if seen.witness.epoch > state.epoch:
+        return f"WitnessAhead: the witness is at epoch {seen.witness.epoch}, held by {seen.witness.holder}"
+    link = seen.link
+    if link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "failed"):
+        return f"StandbyBroken: {link.reason}: {link.message}"
     return promotion_limitation(state, seen)

@@ -83,11 +83,23 @@ class Kube:
         self, group: str, version: str, plural: str, namespace: str, name: str, patch: list[dict[str, Any]]
     ) -> dict[str, Any]:
         """Apply a JSON patch (RFC 6902) to a custom object; a failed `test` raises Conflict."""
-        stored: dict[str, Any] = await self._call(
-            lambda: self._custom.patch_namespaced_custom_object(
-                group, version, namespace, plural, name, patch, _content_type=JSON_PATCH, _request_timeout=self._timeout
+        try:
+            stored: dict[str, Any] = await self._call(
+                lambda: self._custom.patch_namespaced_custom_object(
+                    group,
+                    version,
+                    namespace,
+                    plural,
+                    name,
+                    patch,
+                    _content_type=JSON_PATCH,
+                    _request_timeout=self._timeout,
+                )
             )
-        )
+        except KubernetesError as error:
+            if error.status == 422:  # a failed test is told like any other patch that cannot be applied
+                raise Conflict(error.message, status=422) from error
+            raise
         return stored
 
     async def secret(self, namespace: str, name: str) -> dict[str, str]:
@@ -141,7 +153,7 @@ def _translated(error: client.ApiException) -> KubernetesError:
     except ValueError:
         message = ""
     text = f"the API server answered {status} {error.reason or ''}: {message}"[:500]
-    if status in (409, 422) and ("test operation" in message or status == 409):
+    if status == 409:
         return Conflict(text, status=status)
     if status == 404:
         return NotFound(text, status=status)

@@ -13,7 +13,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from neo4j_dr_operator.errors import ReplicationError
@@ -41,6 +41,10 @@ class LinkConfig:
     timeout: float = 30.0
     retries: int = 3
     interval: float = 300.0
+
+    def identity(self) -> LinkConfig:
+        """The same link, however it began."""
+        return replace(self, origin="attach", inverse=None, barrier=None)
 
     def line(self) -> bytes:
         """One JSON line."""
@@ -108,9 +112,13 @@ class LinkSupervisor:
         return self._worker
 
     def want(self, config: LinkConfig | None) -> None:
-        """Set what should run. Same value: nothing happens; another one: the present child finishes first."""
-        if config != self._wanted:
-            self._wanted = config
+        """Set what should run. The same link: nothing happens; another one: the present child finishes first.
+
+        How a link began (its origin) matters to a new child only, so a link that was seeded or handed over runs on.
+        """
+        same = (config and config.identity()) == (self._wanted and self._wanted.identity())
+        self._wanted = config
+        if not same:
             self._failures = 0
             self._wake.set()
         if self._task is None and config is not None:
@@ -165,7 +173,7 @@ class LinkSupervisor:
                     ended.cancel()
             self._worker, self.last = None, worker
             self._changed()
-            if self._wanted == wanted:
+            if self._wanted is not None and self._wanted.identity() == wanted.identity():
                 await self._pause(worker)
 
     async def _pause(self, worker: Worker) -> None:

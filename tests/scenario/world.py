@@ -142,7 +142,7 @@ class World:
             "endpoint": self.s3.endpoint,
             "credentialsSecret": "witness-keys",
         }
-        check = {"interval": "1s", "timeout": "1s", "consecutiveFailures": 3}
+        check = {"interval": "2s", "timeout": "4s", "consecutiveFailures": 2}
         return {
             "apiVersion": "neo4j.neo4j.com/v1alpha1",
             "kind": "Neo4jDisasterRecovery",

@@ -1,0 +1,84 @@
+"""The guide's own lines, three times round on one resource, with no other line (DESIGN, requests)."""
+
+from __future__ import annotations
+
+from tests.guide import commands
+from tests.scenario.compare import assert_same_graph
+from tests.scenario.world import World, wait_for
+from tests.scenario.writer import Writer, missing
+
+
+def settled(world: World, active: str, seconds: float = 60) -> dict[str, object]:
+    """The status once that site is active and the other follows."""
+
+    def look() -> dict[str, object] | None:
+        status = world.status()
+        return status if (status.get("activeSite"), status.get("phase")) == (active, "Replicating") else None
+
+    return wait_for(f"{active} active and followed", look, seconds, 0.2)
+
+
+def caught_up(world: World, writer: Writer) -> None:
+    """Everything acknowledged is on the standby too."""
+    active = world.status()["activeSite"]
+    standby = world.sites["secondary" if active == "primary" else "primary"]
+    wait_for("the standby holds everything acknowledged", lambda: not missing(writer.log, standby), 30, 0.2)
+
+
+def planned(world: World, writer: Writer) -> None:
+    for line in commands("planned failover")[:3]:
+        world.shell(line)
+    settled(world, "secondary")
+    assert world.shell(commands("planned failover")[3]) == "primary"
+
+
+def failback(world: World) -> None:
+    for line in commands("failback"):
+        world.shell(line)
+    settled(world, "primary")
+
+
+def emergency(world: World, writer: Writer) -> None:
+    writer.pause()
+    caught_up(world, writer)
+    for line in commands("emergency failover"):
+        world.shell(line)
+    settled(world, "secondary")
+    writer.resume()
+
+
+def automatic(world: World, writer: Writer) -> None:
+    writer.pause()
+    caught_up(world, writer)
+    world.sites["primary"].kill9()
+    wait_for("the standby took over", lambda: world.status().get("activeSite") == "secondary", 60, 0.2)
+    world.sites["primary"].start()
+    settled(world, "secondary")
+    writer.resume()
+
+
+def test_three_rounds_of_the_printed_lines(dr: World) -> None:
+    dr.sites["primary"].query("UNWIND range(1, 3000) AS i CREATE (:Person {uid: i})-[:KNOWS {uid: i}]->(:Pet {uid: i})")
+    dr.set_up()
+    dr.operator.start()
+    settled(dr, "primary")
+    epochs = [dr.status()["epoch"]]
+    writer = Writer(dr.sites, lambda: dr.status().get("activeSite", "primary"))
+    for _ in range(3):
+        for move in (planned, emergency, automatic):
+            move(dr, writer)
+            failback(dr)
+            epochs.append(dr.status()["epoch"])
+    log = writer.stop()
+    caught_up(dr, writer)
+    assert epochs == sorted(set(epochs))
+    assert len(log.acknowledged) > 100
+    assert missing(log, dr.sites["primary"]) == []
+    assert_same_graph(*dr.sites.values())
+    history = dr.status()["failover"]["history"]
+    assert [entry["kind"] for entry in history] == [
+        kind for _ in range(3) for first in ("switchover", "emergency", "failover") for kind in (first, "switchover")
+    ]
+    assert {entry["result"] for entry in history} == {"Completed"}
+    assert all(entry["lostTransactions"] == 0 for entry in history)
+    assert "target" not in dr.kubectl("get", "n4dr", "cross-region-dr", "-o", "jsonpath={.spec.failover}")
