@@ -1,0 +1,267 @@
+"""The chapters of the story. Each waits for what it shows, with a limit, and leaves both regions in order."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from demo import manifests, workload
+from demo.stage import Stage, StoryError, instant
+
+FOLLOW_SHOWN = 5.0
+"""Seconds for which the live lag is shown."""
+WRITES_BEFORE_KILL = 2.0
+"""Seconds of writes before the active database is killed."""
+WRITES_AFTER = 2.0
+"""Seconds of writes after a change of the active site, before the graphs are compared."""
+
+
+# -- 1 -------------------------------------------------------------------------------------------------------------
+def replicate(stage: Stage) -> None:
+    """Two regions come up, the first one's graph is copied to the second one, and then followed."""
+    _servers(stage)
+    _first_graph(stage)
+    _resources(stage)
+    _seed(stage)
+    _follow(stage)
+
+
+def _servers(stage: Stage) -> None:
+    screen = stage.screen
+    with screen.step("Two databases for two regions, a Kubernetes API, an S3 store"):
+        stage.lab.start(stage.plane, stage.store, *stage.sites.values())
+        server = stage.plane.kubectl("version", "-o", "yaml").stdout
+        kubernetes = next(line for line in server.split("serverVersion")[1].splitlines() if "gitVersion" in line)
+        for site, database in stage.sites.items():
+            (row,) = database.query("CALL dbms.components() YIELD versions, edition RETURN versions[0] AS v, edition")
+            screen.note(f"{stage.region(site)}   Neo4j {row['v']} {row['edition']}   {database.uri}", "dim")
+        screen.note(f"Kubernetes {kubernetes.split()[-1]}   {stage.plane.url}", "dim")
+        screen.note(f"S3   {stage.store.endpoint}   holds the third vote on who may write", "dim")
+
+
+def _first_graph(stage: Stage) -> None:
+    with stage.screen.step("An application has its graph in us-east-1, and goes on writing all the while"):
+        stage.lab.start(stage.writer)
+        deadline = time.monotonic() + 60
+        while len(stage.writer.look()) < workload.BASE + 5:
+            if time.monotonic() > deadline or not stage.writer.alive:
+                raise StoryError("the writer does not write")
+            stage.screen.live(f"{len(stage.writer.acknowledged)} transactions acknowledged")
+            time.sleep(0.1)
+        stage.screen.note(
+            f"{_elements(stage, 'primary'):,} elements; each later transaction makes, changes or deletes", "dim"
+        )
+
+
+def _elements(stage: Stage, site: str) -> int:
+    """User elements in a database."""
+    query = "MATCH (n:Thing) RETURN count(n) + sum(COUNT { (n)-->() }) AS elements"
+    return int(stage.sites[site].query(query)[0]["elements"])
+
+
+def _resources(stage: Stage) -> None:
+    screen = stage.screen
+    with screen.step("The guide's manifests, with what this machine needs different"):
+        stage.store.make_bucket(manifests.WITNESS_BUCKET)
+        stage.shell(f"kubectl create namespace {manifests.NAMESPACE}")
+        stage.typed("kubectl apply -f crds/")
+        stage.shell("kubectl wait --for=condition=Established crd --all --timeout=30s")
+        database, keys = stage.sites["primary"], stage.store
+        stage.apply(manifests.secret("neo4j-admin-secret", username=database.user, password=database.password))
+        for site, holder in stage.sites.items():
+            stage.apply(manifests.secret(f"neo4j-ca-{site}", **{"ca.crt": holder.ca_pem or ""}))
+        pair = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
+        stage.apply(manifests.secret(manifests.WITNESS_BUCKET, **pair))
+        wanted = [manifests.cluster(site, holder.uri) for site, holder in stage.sites.items()]
+        for manifest in [*wanted, manifests.recovery(stage.store.endpoint)]:
+            name = manifest["metadata"]["name"]
+            screen.command(f"kubectl apply --validate=strict -f {name}.yaml")
+            screen.answer(stage.apply(manifest))
+            _show_differences(stage, manifest)
+
+
+def _show_differences(stage: Stage, manifest: dict[str, Any]) -> None:
+    for difference in manifests.differences(manifest):
+        if difference.now is None:
+            stage.screen.note(f"  - {difference.path}   not in this version", "red")
+        elif difference.was is None:
+            stage.screen.note(f"  + {difference.path}: {manifests.text(difference.now)}", "green")
+        else:
+            text = f"  ~ {difference.path}: {manifests.text(difference.was)} → {manifests.text(difference.now)}"
+            stage.screen.note(text, "yellow")
+
+
+def _seed(stage: Stage) -> None:
+    screen = stage.screen
+    with screen.step("The operator is started, and fills the empty standby while the primary is written to"):
+        stage.watch()
+        screen.command(f"neo4j-dr-operator {' '.join(stage.operator.arguments[2:])}")
+        stage.lab.start(stage.operator)
+        stage.await_status("the standby follows", _replicating, 60, lambda: _seeding(stage))
+        link = stage.status["replication"][0]
+        screen.note(f"{link['cluster']} is {link['state']}, {_elements(stage, 'secondary'):,} elements", "dim")
+
+
+def _replicating(status: dict[str, Any]) -> bool:
+    return bool(status.get("phase") == "Replicating")
+
+
+def _seeding(stage: Stage) -> str:
+    seed = next((link.get("seed") for link in stage.status.get("replication") or []), None)
+    if not seed:
+        return stage.message()
+    counts = f"nodes {seed.get('nodes', 0):,}/{seed.get('nodesEnd', 0):,}"
+    return f"{counts}, relationships {seed.get('rels', 0):,}/{seed.get('relsEnd', 0):,}"
+
+
+def _follow(stage: Stage) -> None:
+    screen, end = stage.screen, time.monotonic() + FOLLOW_SHOWN
+    with screen.step("The change stream is followed; the lag as the operator's own metric tells it"):
+        first, began = len(stage.writer.look()), time.monotonic()
+        lags = []
+        while time.monotonic() < end:
+            lag = stage.operator.metric("replication_lag_seconds")
+            lags.append(lag or 0.0)
+            bar = "#" * min(40, round(lags[-1] * 10))
+            screen.live(f"lag {lags[-1]:.2f} s {bar}   {len(stage.writer.look()):,} transactions acknowledged")
+            time.sleep(0.25)
+        rate = (len(stage.writer.look()) - first) / (time.monotonic() - began)
+        latency = stage.operator.metric("network_latency_seconds") or 0.0
+        screen.note(
+            f"neo4j_disaster_recovery_replication_lag_seconds: {lags[-1]:.2f}, at most {max(lags):.2f}; "
+            f"{rate:.0f} transactions a second; round trip {latency * 1000:.1f} ms",
+            "dim",
+        )
+        stage.await_status("a failover is possible", lambda _: stage.holds("FailoverReady"), 30, stage.message)
+
+
+# -- 2 -------------------------------------------------------------------------------------------------------------
+def switchover(stage: Stage) -> None:
+    """The planned failover with the guide's own lines, while the application writes."""
+    screen, began = stage.screen, time.time()
+    before = len(stage.writer.look())
+    *acts, verify = manifests.planned_failover()
+    with screen.step("The guide's lines for a planned failover"):
+        for line in acts:
+            stage.typed(line)
+    with screen.step("us-west-2 takes over; the application is pointed to it"):
+        stage.await_status("secondary is active", lambda s: s.get("activeSite") == "secondary", 60, stage.message)
+        role = stage.typed(verify)
+        if role != "primary":
+            raise StoryError(f"the role of secondary-cluster is {role}")
+        _await_write(stage, "secondary", began)
+        gap = stage.writer.longest_gap(began)
+        screen.note(f"{gap:.1f} s without an acknowledged write", "bold")
+    with screen.step("us-east-1 follows it from the same graph: no new copy"):
+        stage.await_status("the old primary follows", _replicating, 60, stage.message)
+        time.sleep(WRITES_AFTER)
+    with screen.step("The check, in a process that shares no code with the operator, the application held meanwhile"):
+        stage.writer.hold()
+        stage.check(mode="same")
+        stage.writer.go_on()
+    written = len(stage.writer.acknowledged) - before
+    stage.summary.append(("planned switchover", f"0 of {written:,} transactions lost, {gap:.1f} s without a write"))
+
+
+def _await_write(stage: Stage, site: str, since: float) -> float:
+    """When the first write to a site after a moment was acknowledged; seconds since 1970."""
+    deadline = time.monotonic() + 30
+    while True:
+        times = [at for _, where, at in stage.writer.look() if where == site and at > since]
+        if times:
+            return times[0]
+        if time.monotonic() > deadline:
+            raise StoryError(f"no write is acknowledged by {site}")
+        stage.screen.live("waiting for the first acknowledged write")
+        time.sleep(0.02)
+
+
+# -- 3 -------------------------------------------------------------------------------------------------------------
+def failover(stage: Stage) -> None:
+    """The active database is killed; the other side takes over by itself; the dead one comes back."""
+    killed, survivor = _kill(stage)
+    at = time.time()
+    entry = _takes_over(stage, killed, survivor, at)
+    _comes_back(stage, killed, survivor, entry)
+
+
+def _kill(stage: Stage) -> tuple[str, str]:
+    screen = stage.screen
+    with screen.step("Automatic failover is possible, and the application writes"):
+        stage.await_status("a failover is possible", lambda _: stage.holds("FailoverReady"), 60, stage.message)
+        killed = str(stage.status["activeSite"])
+        time.sleep(WRITES_BEFORE_KILL)
+        screen.note(f"FailoverReady: {stage.condition('FailoverReady').get('message')}", "dim")
+    with screen.step(f"SIGKILL of the primary in {stage.region(killed)}, in the middle of writes"):
+        database = stage.sites[killed]
+        screen.command(f"kill -9 {database.pid}")
+        database.kill9()
+    return killed, next(site for site in stage.sites if site != killed)
+
+
+def _takes_over(stage: Stage, killed: str, survivor: str, at: float) -> dict[str, Any]:
+    screen = stage.screen
+    with screen.step(f"Nobody touches anything: {stage.region(survivor)} takes over by itself"):
+        stage.await_status(
+            f"{survivor} is active", lambda s: s.get("activeSite") == survivor, 120, lambda: _probing(stage, killed)
+        )
+        writable = _await_write(stage, survivor, at)
+        entry: dict[str, Any] = stage.status["failover"]["history"][-1]
+        for step in entry["steps"]:
+            screen.note(f"{step['name']:<10} {instant(step['at']) - at:5.1f} s after the kill", "dim")
+        screen.note(f"{'writable':<10} {writable - at:5.1f} s after the kill: first write acknowledged", "bold")
+        for line in entry.get("evidence") or []:
+            screen.note(f"voted   {line}", "dim")
+    decided = next(instant(step["at"]) for step in entry["steps"] if step["name"] == "Confirmed")
+    took = f"detected and decided {decided - at:.1f} s after the kill, writable {writable - decided:.1f} s later"
+    stage.summary.append(("automatic failover", took))
+    return entry
+
+
+def _probing(stage: Stage, killed: str) -> str:
+    items = stage.status.get("health") or []
+    health: dict[str, Any] = next((item for item in items if item["site"] == killed), {})
+    return f"{health.get('verdict', '')}: {health.get('evidence', '')}   {stage.message()}"
+
+
+def _comes_back(stage: Stage, killed: str, survivor: str, entry: dict[str, Any]) -> None:
+    screen, region = stage.screen, stage.region(killed)
+    with screen.step(f"{region} is started again, and compared before anything else is done with it"):
+        stage.sites[killed].start()
+        settled = stage.await_status("the operator has judged it", _judged(entry["epoch"]), 90, stage.message)
+        lost, seconds = settled["lostTransactions"], settled.get("lostSeconds") or 0.0
+        phase = stage.status["phase"]
+        screen.note(f"phase {phase}: {stage.message()}", "dim")
+        verdict = "holds nothing more, and follows" if phase == "Replicating" else "is held: nothing is applied over it"
+        screen.note(f"lost {lost} transactions, {seconds:.2f} s of writes; {region} {verdict}", "bold")
+    with screen.step("The check: what was lost is the very end of what was acknowledged, and was counted rightly"):
+        stage.writer.hold()
+        if phase == "Replicating":
+            stage.check(mode="same")
+        else:
+            stage.check(mode="failover", survivor=survivor, returned=killed, claimed=lost)
+    kept = "the old primary follows" if phase == "Replicating" else "the old primary is held for comparison"
+    stage.summary.append(("what it cost", f"{lost} transactions, {seconds:.2f} s of writes; {kept}"))
+
+
+def _judged(epoch: int) -> Any:
+    """Looks whether the failover of an epoch knows what it cost, and the old primary has its place."""
+
+    def look(status: dict[str, Any]) -> dict[str, Any] | None:
+        if status.get("phase") not in ("Replicating", "Diverged"):
+            return None
+        for entry in status["failover"]["history"]:
+            if entry["epoch"] == epoch and entry.get("lostTransactions") is not None:
+                return dict(entry)
+        return None
+
+    return look
+
+
+CHAPTERS = {"replicate": replicate, "switchover": switchover, "failover": failover}
+"""In the order of the story; the first is always told."""
+ABOUT = {
+    "replicate": ("Replicate", "one graph, two regions"),
+    "switchover": ("Planned switchover", "nothing may be lost"),
+    "failover": ("Automatic failover", "what is lost is counted"),
+}
