@@ -1,4 +1,4 @@
-"""Taking over what is already there: the highest epoch wins, and no spec decides while any epoch is known (P7). Pure."""
+"""Taking over what is already there: the highest epoch wins; no spec decides while any epoch is known (P7). Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,42 @@ from neo4j_dr_operator.failover.state import SITES, ControlState, Site, other
 from neo4j_dr_operator.failover.view import Desired, Mark, Seen
 
 
+def foreign(seen: Seen, dr: str) -> str | None:
+    """Why nothing may be touched: a database that belongs to another resource, or None."""
+    for site in SITES:
+        mark = seen.sites[site].mark
+        if mark is not None and mark.dr not in (None, dr):
+            return f"OwnedByAnother: the database of {site} belongs to {mark.dr}; nothing is touched"
+    return None
+
+
+def superseded(state: ControlState, seen: Seen) -> bool:
+    """Whether a database knows an epoch above everything this state can explain: the state is an old copy.
+
+    An API server restored from a backup brings back a status from before a promotion; the databases know better.
+    """
+    known = state.operation.epoch if state.operation is not None else state.epoch
+    return any(view.mark is not None and view.mark.epoch > known for view in seen.sites.values())
+
+
 def adopt(state: ControlState, desired: Desired, seen: Seen, dr: str) -> Decision:
-    """The first state of a resource that has none: new, or re-created over databases that have a history.
+    """The state of a resource that has none, or an old one: new, or re-created over databases that have a history.
 
     Databases and witness each may know an epoch. Both databases, or one of them and the witness, must have been heard;
     one alone could be the stale one.
     """
+    taken = foreign(seen, dr)
+    if taken is not None:
+        return Decision(state, taken)
     marks = {site: mark for site in SITES if (mark := seen.sites[site].mark) is not None}
-    for site, mark in marks.items():
-        if mark.dr not in (None, dr):
-            return Decision(state, f"OwnedByAnother: the database of {site} belongs to {mark.dr}; nothing is touched")
     witness_heard = desired.witness and seen.witness is not None and seen.witness.reachable
     if len(marks) < 2 and not (marks and witness_heard):
         unheard = " and ".join(site for site in SITES if site not in marks)
         return Decision(state, f"Adopting: waiting to hear from {unheard}, which may know a newer epoch")
     witness_epoch = seen.witness.epoch if witness_heard and seen.witness is not None else 0
     epoch = max([witness_epoch, *(mark.epoch for mark in marks.values())])
+    if epoch == 0 and len(marks) < 2:
+        return Decision(state, "Adopting: no epoch is known, but the site not heard may know one")
     if epoch == 0:
         fresh = state.model_copy(update={"epoch": 1, "active": "primary", "standby": "seed"})
         return Decision(fresh, "Adopted: new databases; the primary of the spec is active at epoch 1")
@@ -40,6 +60,10 @@ def adopt(state: ControlState, desired: Desired, seen: Seen, dr: str) -> Decisio
             "standby": _standing(standby_mark, epoch),
             "barrier": barrier,
             "restricted": list(SITES),
+            "standby_reason": "",
+            "operation": None,
+            "synced": None,
+            "sync": None,
         }
     )
     return Decision(adopted, f"Adopted: {active} is active at epoch {epoch}, as the databases say")
@@ -56,8 +80,13 @@ def _active(marks: dict[Site, Mark], seen: Seen) -> Site | None:
 
 
 def _standing(mark: Mark | None, epoch: int) -> Literal["seed", "following", "returning", "joining"]:
-    if mark is None or mark.inbound_phase in (None, "frozen") or mark.inbound_epoch != epoch:
+    """Where the other site stands. A link that streams was never frozen by a promotion, at whatever epoch it is."""
+    if mark is None:
         return "seed" if epoch == 1 else "returning"
-    if mark.inbound_phase == "handover":
+    if mark.inbound_phase == "streaming" and mark.role != "primary":
+        return "following"
+    if mark.inbound_phase == "handover" and mark.inbound_epoch == epoch:
         return "joining"
-    return "following" if mark.inbound_phase == "streaming" else "seed"
+    if mark.role == "absent" or mark.inbound_phase in ("seeding", "catching-up"):
+        return "seed"
+    return "seed" if epoch == 1 and mark.inbound_phase is None else "returning"

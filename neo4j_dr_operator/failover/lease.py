@@ -14,7 +14,6 @@ from pydantic.alias_generators import to_camel
 
 from neo4j_dr_operator.failover.state import Site
 
-
 LONGEST_TERM = 30.0
 """Seconds, the upper bound of a lease's term."""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from neo4j_dr_operator.failover.actions import (
     Action,
+    Claim,
     Decision,
     LinkPlan,
     MakeReadOnly,
@@ -25,9 +26,16 @@ from neo4j_dr_operator.failover.actions import (
     WriteMark,
     link_for,
 )
-from neo4j_dr_operator.failover.adoption import adopt
-from neo4j_dr_operator.failover.operations import advance, assess_action, begin, begin_requested
-from neo4j_dr_operator.failover.operations import count_losses
+from neo4j_dr_operator.failover.adoption import adopt, foreign, superseded
+from neo4j_dr_operator.failover.operations import (
+    advance,
+    assess_action,
+    begin,
+    begin_requested,
+    count_losses,
+    escalate,
+    hold_deposed,
+)
 from neo4j_dr_operator.failover.requests import (
     handle_sync,
     handle_target,
@@ -37,8 +45,8 @@ from neo4j_dr_operator.failover.requests import (
     read_only_wanted,
     settle,
 )
-from neo4j_dr_operator.failover.state import ControlState, Direction, Synced, SyncRequest
-from neo4j_dr_operator.failover.view import Desired, Now, Seen, direction_of
+from neo4j_dr_operator.failover.state import ControlState, Direction, Operation, Synced, SyncRequest
+from neo4j_dr_operator.failover.view import Desired, Now, Requested, Seen, direction_of
 from neo4j_dr_operator.failover.votes import Ballot, ballot
 from neo4j_dr_operator.health.verdict import Verdict
 
@@ -51,17 +59,25 @@ def decide(
     The caller stores a changed state before it runs any action of a later decision; the actions of a decision that
     changed the state are empty or harmless to repeat.
     """
-    if state.epoch == 0:
-        return adopt(state, desired, seen, dr)
     settled = settle(state, desired)
+    if settled.epoch == 0 or superseded(settled, seen):
+        return adopt(settled, desired, seen, dr)
+    taken = foreign(seen, dr)
+    if taken is not None:
+        return Decision(settled, taken)
     votes = ballot(settled, seen, stream_silence)
     if settled.operation is not None:
         request = pending_target(settled, desired)
-        waiting = settled.operation.step == "Detected"
-        if waiting and request is not None and request.emergency and request.value != settled.active:
-            return Decision(begin_requested(settled, request, seen, now), "Requested: an emergency failover")
+        if request is not None and _more_urgent(request, settled.operation):
+            return Decision(escalate(settled, request, now), "Requested: an emergency failover")
         return advance(settled, desired, seen, votes, now)
     return _accept(settled, desired, seen, votes, now) or _rest(settled, desired, seen, now)
+
+
+def _more_urgent(request: Requested, operation: Operation) -> bool:
+    """Whether a request turns the operation under way into an emergency one, which is possible until Promoting."""
+    urgent = request.emergency and operation.kind != "emergency" and request.value == operation.target
+    return urgent and operation.step not in ("Promoting", "Verifying", "Active")
 
 
 def _accept(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision | None:
@@ -88,6 +104,10 @@ def _accept(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, no
 
 def _rest(state: ControlState, desired: Desired, seen: Seen, now: Now) -> Decision:
     """No operation: keep the active site as wanted, bring the standby to follow, finish what was asked."""
+    witness = seen.witness
+    if witness is not None and witness.reachable and witness.epoch > state.epoch and state.standby == "following":
+        ahead = state.model_copy(update={"epoch": witness.epoch + 1, "synced": None})
+        return Decision(ahead, f"The witness was at epoch {witness.epoch}: {state.active} goes on above it")
     actions: list[Action] = list(leftovers(state, desired))
     active = seen.sites[state.active]
     if active.mark is not None and (active.mark.role != "primary" or active.mark.epoch < state.epoch):
@@ -115,11 +135,11 @@ def _active_access(
     """Read-only as its cluster asks, writable otherwise; returns whether heartbeats may be written there."""
     site, view = state.active, seen.sites[state.active]
     if not read_only_wanted(state, desired, site):
-        if site in state.restricted:
-            if view.access == "read-write":
-                state = state.model_copy(update={"restricted": [s for s in state.restricted if s != site]})
-            else:
-                actions.append(MakeWritable(site, state.epoch))
+        # Read-only though nobody wants it is ours to undo, remembered or not: a MakeReadOnly may have landed late.
+        if view.access == "read-only" or (site in state.restricted and view.access is None):
+            actions.append(MakeWritable(site, state.epoch))
+        elif site in state.restricted:
+            state = state.model_copy(update={"restricted": [s for s in state.restricted if s != site]})
         return state.model_copy(update={"synced": None}) if state.synced else state, True
     if site not in state.restricted:
         return state.model_copy(update={"restricted": sorted({*state.restricted, site})}), False
@@ -155,7 +175,6 @@ def _progress_sync(state: ControlState, seen: Seen, actions: list[Action], now: 
 
 
 def _standby(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
-    site, view = state.standby_site, seen.sites[state.standby_site]
     match state.standby:
         case "seed" | "following":
             return _filling(state, seen, actions)
@@ -164,27 +183,37 @@ def _standby(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
         case "joining":
             return _joining(state, seen, actions)
         case _:
-            if view.verdict is Verdict.UP and view.access != "read-only":
-                actions.append(MakeReadOnly(site, state.epoch))
-            return state, None, f"{site} is held read-only: {state.standby_reason}"
+            actions.extend(hold_deposed(state, seen))
+            return state, None, f"{state.standby_site} is held read-only: {state.standby_reason}"
 
 
 def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
     site, view = state.standby_site, seen.sites[state.standby_site]
-    if site in state.restricted:
-        if view.access == "read-write":
-            state = state.model_copy(update={"restricted": [s for s in state.restricted if s != site]})
-        elif view.verdict is Verdict.UP:
+    if site in state.restricted and view.access == "read-write":
+        return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), None, "opened"
+    if site in state.restricted or view.access == "read-only":
+        if view.verdict is Verdict.UP:
             actions.append(MakeWritable(site, state.epoch))
         return state, None, f"{site} is opened for the replicator"
     if view.mark is not None and (view.mark.role, view.mark.epoch) != ("standby", state.epoch):
         actions.append(WriteMark(site, "standby", state.epoch))
     link = seen.link
-    streaming = link is not None and (link.epoch, link.state) == (state.epoch, "streaming")
+    if state.standby == "following" and _link_behind(state, seen):
+        actions.append(Claim(state.active, site, state.epoch))
+    streaming = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "streaming")
     if state.standby == "seed" and streaming:
         return state.model_copy(update={"standby": "following"}), link_for(state), f"{site} is seeded and follows"
     verb = "follows" if state.standby == "following" else "is being seeded from"
     return state, link_for(state), f"{site} {verb} {state.active} at epoch {state.epoch}"
+
+
+def _link_behind(state: ControlState, seen: Seen) -> bool:
+    """Whether the link is at an epoch below the state's: after one was spent, workers are stale until it is raised."""
+    if seen.claimed is not None and seen.claimed.epoch == state.epoch:
+        return False
+    link, mark = seen.link, seen.sites[state.standby_site].mark
+    stale = link is not None and (link.source, link.epoch, link.reason) == (state.active, state.epoch, "Stale")
+    return stale or (mark is not None and mark.inbound_phase == "streaming" and mark.inbound_epoch < state.epoch)
 
 
 def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
@@ -192,6 +221,8 @@ def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[
     site, view = state.standby_site, seen.sites[state.standby_site]
     if view.verdict is not Verdict.UP:
         return state, None, f"{state.active} is active; {site} is {view.verdict}: {view.evidence}"
+    if view.mark is not None and view.mark.role == "absent":
+        return state.model_copy(update={"standby": "seed"}), None, f"{site} is a new database and is seeded"
     if view.access != "read-only":
         actions.append(MakeReadOnly(site, state.epoch))
         return state, None, f"{site} is back and is made read-only first"

@@ -71,7 +71,7 @@ def escalate(state: ControlState, request: Requested, now: Now) -> ControlState:
     Only before Promoting: what was claimed at this epoch is claimed again.
     """
     operation = state.operation
-    assert operation is not None and operation.target == request.value
+    assert operation is not None
     urgent = operation.model_copy(update={"kind": "emergency", "requested": True, "final": None, "final_tx": None})
     escalated = state.model_copy(update={"operation": urgent.enter("Requested", now.wall), "synced": None})
     return handle_target(escalated, request, "Accepted", now.wall)
@@ -120,7 +120,7 @@ def _detected(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
 
 
 def hold_deposed(state: ControlState, seen: Seen) -> tuple[Action, ...]:
-    """What keeps a site that was primary once, and follows nobody yet, from taking writes: the first act at any time."""
+    """What keeps a site that was primary once, and follows nobody yet, from taking writes: always the first act."""
     site, view = state.standby_site, seen.sites[state.standby_site]
     deposed = state.standby in ("returning", "diverged", "lost")
     if deposed and view.verdict is Verdict.UP and view.access != "read-only":
@@ -165,9 +165,7 @@ def _alive_again(state: ControlState, op: Operation, votes: Ballot) -> Decision 
     return _give_up(state, op, "Cancelled", f"{op.source} is there again: {votes.alive}")
 
 
-def _fencing(
-    state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now
-) -> Decision:
+def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
     alive = _alive_again(state, op, votes)
     if alive is not None:
         return alive
@@ -190,9 +188,7 @@ def _fencing(
         final = None
     if final is None and op.requested:
         looked = source.access == "read-only" if op.kind == "switchover" else _fenced(op, seen, now)
-        actions.append(
-            ReadPosition(op.source, op.epoch, final=True) if looked else MakeReadOnly(op.source, op.epoch)
-        )
+        actions.append(ReadPosition(op.source, op.epoch, final=True) if looked else MakeReadOnly(op.source, op.epoch))
     claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
     if claimed is None and seen.link is None:
         actions.append(Claim(op.source, op.target, op.epoch))
@@ -329,7 +325,9 @@ def _give_up(state: ControlState, op: Operation, result: str, reason: str) -> De
     and the site that stays active goes on at the next one, which outranks all of that.
     """
     spent = op.step in ("Fencing", "Draining", "Promoting")
-    ended = state.model_copy(update={"operation": None, "epoch": op.epoch + 1 if spent else state.epoch})
+    ended = state.model_copy(update={"operation": None})
+    if spent:
+        ended = ended.model_copy(update={"epoch": op.epoch + 1, "synced": None})
     if result != "Cancelled" or op.step != "Detected":
         ended = ended.model_copy(update={"history": ended.remember(_entry(op, result, reason, ended))})
     ended = _close_request(ended, op, f"{result}: {reason}")

@@ -63,7 +63,7 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str) -> l
     return [
         _ready(state, seen, why),
         _replication_healthy(state, seen),
-        _replication_synced(state, desired),
+        _replication_synced(state, desired, seen),
         _sync_complete(state),
         _failover_ready(state, desired, seen),
         _available("PrimaryAvailable", state.active, seen),
@@ -95,11 +95,15 @@ def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
     return Claim("ReplicationHealthy", False, link.state.title().replace("-", ""), f"the link is {link.state}")
 
 
-def _replication_synced(state: ControlState, desired: Desired) -> Claim:
-    kind = "ReplicationSynced"
+def _replication_synced(state: ControlState, desired: Desired, seen: Seen) -> Claim:
+    kind, active = "ReplicationSynced", seen.sites[state.active]
     if state.operation is not None and state.synced is None:
         return Claim(kind, False, state.operation.step, "a change of the active site is under way")
     if state.synced is not None and state.synced.complete:
+        if active.verdict is not Verdict.UP or active.access != "read-only":
+            return Claim(
+                kind, None, "PrimaryUnseen", f"{state.active} cannot be seen to be read-only: {active.evidence}"
+            )
         sentence = f"the standby holds everything up to {state.synced.final}, the end of the read-only primary"
         return Claim(kind, True, "FinalPositionApplied", sentence)
     if not read_only_wanted(state, desired, state.active):

@@ -148,9 +148,8 @@ def leftovers(state: ControlState, desired: Desired) -> tuple[Consume, ...]:
     if desired.lone_emergency and pending_target(state, desired) is None:
         out.append(Consume("emergency", "true"))
     sync_done = state.sync is None or state.sync.complete or state.sync.refused is not None
-    if desired.sync is not None and desired.sync.owner == "patch" and sync_done:
-        if pending_sync(state, desired) is None:
-            out.append(Consume("sync", desired.sync.value))
+    if desired.sync is not None and desired.sync.owner == "patch" and sync_done and not pending_sync(state, desired):
+        out.append(Consume("sync", desired.sync.value))
     for site in state.handled.superseded_read_only:
         if desired.read_only.get(site) == "patch":
             out.append(Consume("readOnly", "true", site))

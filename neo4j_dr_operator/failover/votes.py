@@ -92,7 +92,7 @@ def _witness(state: ControlState, seen: Seen) -> Vote:
     if not witness.reachable:
         return Vote(voter, "UNKNOWN", f"unreachable: {witness.message}")
     foreign = witness.holder not in (None, state.active)
-    if witness.epoch > state.epoch or foreign and (witness.epoch == state.epoch or not witness.expired):
+    if witness.epoch > state.epoch or (foreign and (witness.epoch == state.epoch or not witness.expired)):
         return Vote(voter, "UNKNOWN", f"held by {witness.holder} at epoch {witness.epoch}")
     if witness.expired:
         return Vote(voter, "DOWN", "the lease was not renewed for a whole term")
@@ -125,6 +125,7 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
     if seen.witness.epoch > state.epoch:
         return f"WitnessAhead: the witness is at epoch {seen.witness.epoch}, held by {seen.witness.holder}"
     link = seen.link
-    if link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "failed"):
+    broken = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "failed")
+    if broken and link is not None and link.reason != "Stale":
         return f"StandbyBroken: {link.reason}: {link.message}"
     return promotion_limitation(state, seen)
