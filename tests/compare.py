@@ -18,6 +18,14 @@ from typing import Any
 BOOKKEEPING = "__Neo4jDR"
 Query = Callable[..., list[dict[str, Any]]]
 PAGE = 50_000
+_NODES = (
+    f"MATCH (n) WHERE id(n) >= $at AND NOT n:`{BOOKKEEPING}` WITH n ORDER BY id(n) LIMIT $page "
+    "RETURN id(n) AS id, labels(n) AS labels, properties(n) AS properties"
+)
+_RELATIONSHIPS = (
+    "MATCH (a)-[r]->(b) WHERE id(r) >= $at WITH a, r, b ORDER BY id(r) LIMIT $page "
+    "RETURN id(r) AS id, id(a) AS a, id(b) AS b, type(r) AS type, properties(r) AS properties"
+)
 
 
 @dataclass
@@ -53,11 +61,9 @@ def _zone(value: Any) -> str:
 def read(query: Query) -> Graph:
     """The whole graph behind ``query(text, **parameters) -> rows as dictionaries``, bookkeeping left out."""
     graph = Graph()
-    for row in _paged(query, f"MATCH (n) WHERE id(n) >= $at AND NOT n:`{BOOKKEEPING}` WITH n ORDER BY id(n) LIMIT $page "
-                      "RETURN id(n) AS id, labels(n) AS labels, properties(n) AS properties"):  # fmt: skip
+    for row in _paged(query, _NODES):
         graph.nodes[row["id"]] = _digest(canonical(sorted(row["labels"])), canonical(row["properties"]))
-    for row in _paged(query, "MATCH (a)-[r]->(b) WHERE id(r) >= $at WITH a, r, b ORDER BY id(r) LIMIT $page "
-                      "RETURN id(r) AS id, id(a) AS a, id(b) AS b, type(r) AS type, properties(r) AS properties"):  # fmt: skip
+    for row in _paged(query, _RELATIONSHIPS):
         graph.relationships.append((row["a"], row["b"], _digest(row["type"], canonical(row["properties"]))))
     return graph
 

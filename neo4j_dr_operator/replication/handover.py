@@ -14,7 +14,7 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.cypher import LINK
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication import checkpoint, link, seed
+from neo4j_dr_operator.replication import checkpoint, link, schema, seed
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.stream import from_source
@@ -69,6 +69,7 @@ def hand_over(
         )
     writer = LinkWriter(target, state, elements, faults)
     checkpoint.clear(writer)
+    schema.adopt_all(target, name, epoch)
     checkpoint.save(writer, replace(writer.state, phase=link.STREAMING))
     return writer
 

@@ -208,12 +208,14 @@ class Worker:
     def _begin_seeding(self) -> LinkState:
         try:
             return seed.begin(self._source, self._target, self._config.link, self._config.epoch)
-        except errors.ConstraintViolated as error:
+        except (errors.ConstraintViolated, errors.TargetNotEmpty) as error:
+            if isinstance(error, errors.TargetNotEmpty) and link.read(self._target, self._config.link) is None:
+                raise
             raise errors.Stale(f"another worker made link {self._config.link} first") from error
 
     def _hand_over(self) -> LinkWriter:
         config = self._config
-        writer = handover.hand_over(
+        return handover.hand_over(
             self._source,
             self._target,
             config.link,
@@ -222,8 +224,6 @@ class Worker:
             config.barrier or "",
             self._faults,
         )
-        schema.adopt_all(self._target, config.link, config.epoch)
-        return writer
 
     # -- going on --------------------------------------------------------------------------------------------------
 

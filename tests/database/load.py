@@ -68,7 +68,7 @@ class Load(threading.Thread):
             session.run(
                 "CREATE (n:$($labels) {uid: $uid, at: $at, f: $f}) WITH n OPTIONAL MATCH (m:Old {uid: $other}) "
                 "FOREACH (x IN CASE WHEN m IS NULL THEN [] ELSE [m] END | CREATE (n)-[:KNOWS {w: $uid}]->(x))",
-                labels=self._random.choice(LABELS) + ["Live"],
+                labels=[*self._random.choice(LABELS), "Live"],
                 uid=uid,
                 at=time.time(),
                 f=self._random.random(),
