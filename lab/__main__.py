@@ -70,7 +70,7 @@ def _down(options: argparse.Namespace) -> int:
 def _clean(options: argparse.Namespace) -> int:
     for path in run.sweep():
         say(f"cleared {path.name}")
-    for name in ("logs", "tmp", "ports", *(["builds", "go"] if options.builds else [])):
+    for name in ("logs", *(["builds", "go"] if options.builds else [])):
         shutil.rmtree(cache.root() / name, ignore_errors=True)
     return 0
 

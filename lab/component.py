@@ -102,15 +102,22 @@ class Component(ABC):
             if self.alive:
                 return
             first = not any(self.home.iterdir())
-            self._children.clear()
+            self._end(signal.SIGKILL, 10)  # what is left of it, where one of several has died
             try:
-                self.launch()
-            except PortTaken:
+                self._launch_once(again=first)
+            except BaseException:
                 self._end(signal.SIGKILL, 10)
-                if not first:
-                    raise
-                self.pick_ports()
-                self.launch()
+                raise
+
+    def _launch_once(self, *, again: bool) -> None:
+        try:
+            self.launch()
+        except PortTaken:
+            if not again:  # a restarted server has to keep its port
+                raise
+            self._end(signal.SIGKILL, 10)
+            self.pick_ports()
+            self.launch()
 
     def stop(self, within: float = 30.0) -> None:
         """Stop it cleanly (SIGTERM), last started process first; SIGKILL after ``within`` seconds."""

@@ -168,6 +168,11 @@ class ControlPlane(Component):
         url = f"https://127.0.0.1:{self._manager}/healthz"
         self.await_answer("controller manager /healthz", lambda: _status(url, context) == 200)
 
+    @property
+    def alive(self) -> bool:
+        """Whether etcd and API server run."""
+        return {"etcd", "apiserver"} <= self._children.keys() and super().alive
+
     def stop_apiserver(self, *, kill: bool = False) -> None:
         """Stop the API server alone (etcd stays): cleanly, or by SIGKILL."""
         self._end_one("apiserver", signal.SIGKILL if kill else signal.SIGTERM, 30)

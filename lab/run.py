@@ -22,6 +22,8 @@ from lab.process import Identity
 
 LOGS_KEPT = 20
 """Number of past runs whose logs stay in CACHE/logs."""
+SCRATCH_AGE = 4 * 3600.0
+"""Seconds after which a build's scratch directory belongs to nobody any more."""
 GRACE = 0.0
 """Seconds between SIGTERM and SIGKILL at the end of a run: its data is thrown away, so nothing is worth a wait."""
 
@@ -117,6 +119,9 @@ def sweep() -> list[Path]:
                 swept.append(path)
         for old in sorted(cache.folder("logs").iterdir())[:-LOGS_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+        for old in cache.folder("tmp").iterdir():
+            if time.time() - old.stat().st_mtime > SCRATCH_AGE:  # of a build that was killed
+                shutil.rmtree(old, ignore_errors=True)
     return swept
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from lab import cache
 from lab.builds.progress import Progress
-from lab.builds.recipes import RECIPES, Recipe, abandon
+from lab.builds.recipes import KEY_DIGITS, RECIPES, Recipe, abandon
 
 SUMS = "SHA256SUMS"
+UNUSED = 14 * 86400.0
 
 
 def ensure(names: Iterable[str]) -> dict[str, Path]:
@@ -65,7 +68,10 @@ def _one(name: str) -> Path:
 @functools.cache
 def intact(folder: Path) -> bool:
     """Whether a finished build is there and every file still has its digest (looked at once a process)."""
-    return _verify(folder)
+    good = _verify(folder)
+    if good:
+        os.utime(folder / SUMS)  # in use: see _forget
+    return good
 
 
 def _verify(folder: Path) -> bool:
@@ -97,3 +103,12 @@ def _build(recipe: Recipe, folder: Path, needs: dict[str, Path]) -> None:
     half.write_text(text)
     half.replace(folder / SUMS)
     intact.cache_clear()
+    _forget(recipe.name, folder)
+
+
+def _forget(name: str, current: Path) -> None:
+    """Remove builds of the same name that nobody has used for ``UNUSED`` seconds."""
+    for old in cache.folder("builds").glob(f"{name}-{'[0-9a-f]' * KEY_DIGITS}"):
+        sums = old / SUMS
+        if old != current and sums.exists() and time.time() - sums.stat().st_mtime > UNUSED:
+            shutil.rmtree(old, ignore_errors=True)

@@ -26,6 +26,7 @@ from lab.builds import toolchain
 HERE = Path(__file__).resolve().parent
 NEO4J_SOURCES = HERE.parent / "neo4j"
 JARS = NEO4J_SOURCES / "jars.sha256"
+KEY_DIGITS = 16
 OUR_JAR = "neo4j-lab.jar"
 KUBERNETES = "v1.35.4"
 
@@ -128,12 +129,12 @@ def _java_sources() -> list[Path]:
 
 
 def digest(*parts: bytes | str) -> str:
-    """First 16 hex digits of SHA-256 over the parts, each preceded by its length, and this machine's kind."""
+    """``KEY_DIGITS`` hex digits of SHA-256 over the parts, each preceded by its length, and this machine's kind."""
     total = hashlib.sha256()
     for part in (*parts, platform.system(), platform.machine()):
         data = part.encode() if isinstance(part, str) else part
         total.update(len(data).to_bytes(8) + data)
-    return total.hexdigest()[:16]
+    return total.hexdigest()[:KEY_DIGITS]
 
 
 def run(command: list[str], cwd: Path, env: Mapping[str, str] | None = None) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,27 @@ def test_a_spoiled_artifact_is_built_again(counting: Path, spoil: str) -> None:
     builds.intact.cache_clear()  # as a new process
     assert builds.program("thing").read_text() == "content"
     assert times(counting) == 2
+
+
+def test_builds_that_nobody_uses_any_more_are_forgotten(counting: Path) -> None:
+    """After two weeks without use, when a newer one has been made; another artifact's stay."""
+    folder = builds.program("thing").parent.parent
+    for name, age in (
+        ("thing-00000000000000aa", 15),
+        ("thing-00000000000000bb", 13),
+        ("thing-two-00000000000000cc", 15),
+    ):
+        (folder / name).mkdir()
+        (folder / name / builds.SUMS).touch()
+        os.utime(folder / name / builds.SUMS, (time.time() - age * 86400,) * 2)
+    (folder / "thing-0" / builds.SUMS).unlink()
+    builds.intact.cache_clear()
+    builds.program("thing")
+    assert {path.name for path in folder.iterdir()} == {
+        "thing-0",
+        "thing-00000000000000bb",
+        "thing-two-00000000000000cc",
+    }
 
 
 def test_a_failed_build_leaves_nothing_that_is_used(counting: Path) -> None:

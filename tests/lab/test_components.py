@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import ssl
 import time
@@ -75,6 +76,17 @@ def test_the_whole_control_plane_restarts_on_its_data(control_plane: ControlPlan
     control_plane.kill9()
     control_plane.start()
     assert control_plane.kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.k}").stdout == "v"
+
+
+def test_start_brings_back_what_is_missing(control_plane: ControlPlane) -> None:
+    """With the API server stopped, or etcd dead, ``start`` ends in a control plane that answers."""
+    control_plane.stop_apiserver()
+    control_plane.start()
+    assert control_plane.kubectl("get", "ns", "default").returncode == 0
+    control_plane.child("etcd").end(signal.SIGKILL, 5)
+    assert not control_plane.alive
+    control_plane.start()
+    assert control_plane.kubectl("get", "ns", "default").returncode == 0
 
 
 def test_controllers_and_audit_log_where_asked_for(lab: Lab) -> None:
