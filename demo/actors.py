@@ -43,11 +43,6 @@ class Operator(Component):
             *("--namespace", manifests.NAMESPACE, "--metrics-port", str(self.port)),
         ]
 
-    @property
-    def output(self) -> Path:
-        """Its log."""
-        return self.log("process")
-
     def launch(self) -> None:
         """See ``Component.launch``."""
         environment = {"KUBECONFIG": str(self._kubeconfig()), "PYTHONPATH": str(ROOT)}

@@ -49,7 +49,7 @@ def _first_graph(stage: Stage) -> None:
             stage.screen.live(f"{len(stage.writer.acknowledged)} transactions acknowledged")
             time.sleep(0.1)
         stage.screen.note(
-            f"{_elements(stage, 'primary'):,} elements; each later transaction makes, changes or deletes", "dim"
+            f"{_elements(stage, 'primary'):,} elements; each later transaction makes, changes and deletes some", "dim"
         )
 
 
@@ -66,6 +66,7 @@ def _resources(stage: Stage) -> None:
         stage.shell(f"kubectl create namespace {manifests.NAMESPACE}")
         stage.typed("kubectl apply -f crds/")
         stage.shell("kubectl wait --for=condition=Established crd --all --timeout=30s")
+        stage.await_served()
         database, keys = stage.sites["primary"], stage.store
         stage.apply(manifests.secret("neo4j-admin-secret", username=database.user, password=database.password))
         for site, holder in stage.sites.items():
@@ -95,6 +96,7 @@ def _seed(stage: Stage) -> None:
     screen = stage.screen
     with screen.step("The operator is started, and fills the empty standby while the primary is written to"):
         stage.watch()
+        stage.operator.attach(stage.lab.run)
         screen.command(f"neo4j-dr-operator {' '.join(stage.operator.arguments[2:])}")
         stage.lab.start(stage.operator)
         stage.await_status("the standby follows", _replicating, 60, lambda: _seeding(stage))
@@ -231,7 +233,7 @@ def _comes_back(stage: Stage, killed: str, survivor: str, entry: dict[str, Any])
         settled = stage.await_status("the operator has judged it", _judged(entry["epoch"]), 90, stage.message)
         lost, seconds = settled["lostTransactions"], settled.get("lostSeconds") or 0.0
         phase = stage.status["phase"]
-        screen.note(f"phase {phase}: {stage.message()}", "dim")
+        screen.note(stage.message(), "dim")
         verdict = "holds nothing more, and follows" if phase == "Replicating" else "is held: nothing is applied over it"
         screen.note(f"lost {lost} transactions, {seconds:.2f} s of writes; {region} {verdict}", "bold")
     with screen.step("The check: what was lost is the very end of what was acknowledged, and was counted rightly"):

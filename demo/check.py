@@ -64,16 +64,26 @@ class Check:
     def run(self) -> Findings:
         """Compare; the findings."""
         held = self._await_newest() if self._config["mode"] == "same" else self._held()
-        doubtful = sum(entry.outcome in (None, "doubtful") for entry in self._entries)
-        self.findings.well(f"the log holds {len(self._acknowledged):,} acknowledged transactions, {doubtful} in doubt")
+        self.findings.well(self._told(set().union(*held.values())))
         if self._config["mode"] == "same":
             for site, present in held.items():
                 self._nothing_missing(site, present)
+            one, two = held.values()
+            if one ^ two:
+                self.findings.wrong(f"only one side holds the transactions {_some(sorted(one ^ two))}")
         else:
             self._suffix(held[self._config["survivor"]], held[self._config["returned"]])
         for site, present in held.items():
             self._same_graph(site, present)
         return self.findings
+
+    def _told(self, held: set[int]) -> str:
+        """What the log says, in words."""
+        said = f"the log holds {len(self._acknowledged):,} acknowledged transactions"
+        doubtful = {entry.n for entry in self._entries if entry.outcome in (None, "doubtful")}
+        if not doubtful:
+            return said
+        return f"{said}, and {len(doubtful)} in doubt, of which {len(doubtful & held)} were committed"
 
     def _held(self) -> dict[str, set[int]]:
         return {site: graph.numbers(driver) for site, driver in self._drivers.items()}

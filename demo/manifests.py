@@ -82,15 +82,16 @@ def secret(name: str, **data: str) -> dict[str, Any]:
 
 
 def differences(manifest: dict[str, Any]) -> list[Difference]:
-    """What of a manifest's `spec` is not as the guide prints it, field by field; whole branches where one is absent."""
+    """What of a manifest's `spec` is not as the guide prints it, field by field; a branch left out counts as one."""
     was = printed(manifest["metadata"]["name"])
     return list(_differences("spec", copy.deepcopy(was["spec"]), manifest["spec"]))
 
 
 def _differences(path: str, was: Any, now: Any) -> Iterator[Difference]:
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in [*was, *(key for key in now if key not in was)]:
-            yield from _differences(f"{path}.{key}", was.get(key), now.get(key))
+    if isinstance(now, dict) and (was is None or isinstance(was, dict)):
+        before = was or {}
+        for key in [*before, *(key for key in now if key not in before)]:
+            yield from _differences(f"{path}.{key}", before.get(key), now.get(key))
     elif was != now:
         yield Difference(path, was, now)
 

@@ -116,7 +116,7 @@ class Screen:
         """How the step is going: drawn in place, or said now and then."""
         with self._lock:
             self._live = self.plain(text)
-            if not self._drawn and time.monotonic() - self._said >= SLOW_LINE:
+            if text and not self._drawn and time.monotonic() - self._said >= SLOW_LINE:
                 self._said = time.monotonic()
                 self._line(f"{INDENT}{text}")
 

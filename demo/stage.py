@@ -24,6 +24,8 @@ T = TypeVar("T")
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
 CHECK_WITHIN = 20.0
 """Seconds the standby may take to hold the newest transaction before two graphs are compared."""
+LOG_SHOWN = 30
+"""Lines of a log that are shown when something went wrong."""
 LINE_TIMEOUT = 330.0
 """Seconds one command line may take; the guide's own wait is 300."""
 
@@ -88,6 +90,15 @@ class Stage:
         if done.stderr.strip():
             raise StoryError(f"kubectl apply of {manifest['metadata']['name']}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def await_served(self) -> None:
+        """Return when the API server serves our resources, shortly after they are established. Raises StoryError."""
+        kinds = "neo4jdisasterrecoveries,neo4jenterpriseclusters,neo4jrestores"
+        deadline = time.monotonic() + 30
+        while self.plane.kubectl("get", kinds, "-A", check=False).returncode:
+            if time.monotonic() > deadline:
+                raise StoryError("the API server does not serve the resources")
+            time.sleep(0.1)
 
     # -- sight ------------------------------------------------------------------------------------------------------
     def watch(self) -> None:
@@ -174,10 +185,11 @@ class Stage:
             parts.append("--- status of the resource ---\n" + yaml.safe_dump(shown, sort_keys=False, width=160))
             events = self.shell("kubectl get events --sort-by=.metadata.creationTimestamp | tail -n 15", check=False)
             parts.append("--- events ---\n" + events)
-        for name, log in (("operator", self.operator), ("writer", self.writer)):
-            if log._run is not None and log.log("process").exists():
-                lines = log.log("process").read_text(errors="replace").splitlines()[-25:]
-                parts.append(f"--- end of the {name}'s log ---\n" + "\n".join(lines))
+        for name in ("writer", "operator"):
+            log = self.lab.run.logs / f"{name}-process.log"
+            if log.exists():
+                lines = log.read_text(errors="replace").splitlines()[-LOG_SHOWN:]
+                parts.append(f"--- end of the {name}'s log ({log}) ---\n" + "\n".join(lines))
         return "\n".join(parts)
 
     def talk(self) -> str:
