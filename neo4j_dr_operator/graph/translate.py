@@ -113,7 +113,7 @@ def _rejected_certificate(error: BaseException) -> str | None:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
-            return seen.verify_message or "verification failed"
+            return str(getattr(seen, "verify_message", "")) or "verification failed"
         seen = seen.__cause__ or seen.__context__
     return None
 

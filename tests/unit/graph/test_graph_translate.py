@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import ssl
+
+import pytest
+from neo4j import exceptions as driver_errors
+from neo4j.exceptions import Neo4jError
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt import AsyncDatabase, Endpoint, driver_options
+from neo4j_dr_operator.graph.translate import translate, translated
+
+
+def server_error(code: str, message: str = "secret value 4711") -> Neo4jError:
+    return Neo4jError._hydrate_neo4j(code=code, message=message)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("Neo.ClientError.Security.Unauthorized", errors.AuthenticationFailed),
+        ("Neo.ClientError.Security.AuthenticationRateLimit", errors.AuthenticationFailed),
+        ("Neo.ClientError.Security.CredentialsExpired", errors.AuthenticationFailed),
+        ("Neo.ClientError.Security.Forbidden", errors.PermissionDenied),
+        ("Neo.ClientError.Schema.ConstraintValidationFailed", errors.ConstraintViolated),
+        ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", errors.ReadOnlyRefused),
+        ("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", errors.ReadOnlyRefused),
+        ("Neo.DatabaseError.ChangeDataCapture.Disabled", errors.ChangeCaptureDisabled),
+        ("Neo.DatabaseError.ChangeDataCapture.ScanFailure", errors.PositionLost),
+        ("Neo.ClientError.ChangeDataCapture.InvalidIdentifier", errors.PositionLost),
+        ("Neo.TransientError.ChangeDataCapture.FutureIdentifier", errors.TransientFailure),
+        ("Neo.TransientError.Transaction.DeadlockDetected", errors.TransientFailure),
+        ("Neo.ClientError.Cluster.NotALeader", errors.TransientFailure),
+        ("Neo.TransientError.General.DatabaseUnavailable", errors.DatabaseUnreachable),
+        ("Neo.ClientError.Procedure.ProcedureNotFound", errors.NotSupported),
+        ("Neo.ClientError.Statement.SyntaxError", errors.QueryFailed),
+        ("Neo.DatabaseError.Database.Unknown", errors.QueryFailed),
+    ],
+)
+def test_the_servers_code_decides(code: str, kind: type[errors.DatabaseError]) -> None:
+    ours = translate(server_error(code))
+    assert type(ours) is kind
+    assert ours.code
+    assert "4711" not in ours.message
+
+
+def test_texts_that_decide() -> None:
+    code = "Neo.ClientError.Schema.ConstraintValidationFailed"
+    assert isinstance(translate(server_error(code, "it still has relationships")), errors.StillConnected)
+    missing = server_error("Neo.ClientError.Statement.X", "Unable to find the transaction entry for the identifier")
+    assert isinstance(translate(missing), errors.PositionLost)
+
+
+def test_a_broken_connection_at_commit_is_undecided() -> None:
+    assert type(translate(driver_errors.IncompleteCommit("x"))) is errors.OutcomeUnknown
+    assert type(translate(driver_errors.ServiceUnavailable("x"))) is errors.DatabaseUnreachable
+    assert issubclass(errors.OutcomeUnknown, errors.DatabaseUnreachable)
+
+
+def test_a_rejected_certificate_is_found_below() -> None:
+    error = driver_errors.ServiceUnavailable("x")
+    error.__cause__ = RuntimeError()
+    error.__cause__.__cause__ = ssl.SSLCertVerificationError(1, "self signed")
+    assert isinstance(translate(error), errors.CertificateRejected)
+
+
+def test_translated_lets_timeouts_pass() -> None:
+    with pytest.raises(TimeoutError), translated():
+        raise TimeoutError
+    with pytest.raises(errors.DatabaseUnreachable), translated():
+        raise ConnectionResetError
+
+
+def test_endpoints_hide_their_password() -> None:
+    endpoint = Endpoint("bolt+s://user:inside@host:7687", "neo4j", "geheim", ca="pem")
+    assert "geheim" not in repr(endpoint)
+    assert endpoint.address == "bolt+s://host:7687"
+    assert endpoint.encrypted
+    assert not Endpoint("bolt://host", "a", "b").encrypted
+
+
+def test_addresses_and_authorities_that_cannot_be_used() -> None:
+    with pytest.raises(errors.NotSupported):
+        driver_options(Endpoint("https://host", "a", "b"))
+    with pytest.raises(errors.CertificateRejected):
+        driver_options(Endpoint("bolt+s://host", "a", "b", ca="not pem"))
+    with pytest.raises(errors.NotSupported):
+        AsyncDatabase(Endpoint("ftp://host", "a", "b"))
+
+
+def test_every_error_has_a_reason_of_its_own() -> None:
+    def below(kind: type[errors.DrError]) -> list[type[errors.DrError]]:
+        return [kind, *(each for sub in kind.__subclasses__() for each in below(sub))]
+
+    ours = [kind for kind in below(errors.DrError) if kind.__module__ == errors.__name__]
+    assert all(kind.reason[0].isupper() and kind.reason.isalnum() for kind in ours)
+    assert len({kind.reason for kind in ours}) == len(ours)
