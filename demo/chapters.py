@@ -24,11 +24,12 @@ def replicate(stage: Stage) -> None:
     _resources(stage)
     _seed(stage)
     _follow(stage)
+    _compare(stage)
 
 
 def _servers(stage: Stage) -> None:
     screen = stage.screen
-    with screen.step("Two databases for two regions, a Kubernetes API, an S3 store"):
+    with screen.step("Two databases, a Kubernetes API, an S3 store"):
         stage.lab.start(stage.plane, stage.store, *stage.sites.values())
         server = stage.plane.kubectl("version", "-o", "yaml").stdout
         kubernetes = next(line for line in server.split("serverVersion")[1].splitlines() if "gitVersion" in line)
@@ -40,7 +41,7 @@ def _servers(stage: Stage) -> None:
 
 
 def _first_graph(stage: Stage) -> None:
-    with stage.screen.step("An application has its graph in us-east-1, and goes on writing all the while"):
+    with stage.screen.step("An application writes to us-east-1"):
         stage.lab.start(stage.writer)
         deadline = time.monotonic() + 60
         while len(stage.writer.look()) < workload.BASE + 5:
@@ -49,7 +50,8 @@ def _first_graph(stage: Stage) -> None:
             stage.screen.live(f"{len(stage.writer.acknowledged)} transactions acknowledged")
             time.sleep(0.1)
         stage.screen.note(
-            f"{_elements(stage, 'primary'):,} elements; each later transaction makes, changes and deletes some", "dim"
+            f"{_elements(stage, 'primary'):,} elements; it goes on all the while, each transaction numbered and logged",
+            "dim",
         )
 
 
@@ -61,7 +63,7 @@ def _elements(stage: Stage, site: str) -> int:
 
 def _resources(stage: Stage) -> None:
     screen = stage.screen
-    with screen.step("The guide's manifests, with what this machine needs different"):
+    with screen.step("The guide's manifests are applied"):
         stage.store.make_bucket(manifests.WITNESS_BUCKET)
         stage.shell(f"kubectl create namespace {manifests.NAMESPACE}")
         stage.typed("kubectl apply -f crds/")
@@ -94,7 +96,7 @@ def _show_differences(stage: Stage, manifest: dict[str, Any]) -> None:
 
 def _seed(stage: Stage) -> None:
     screen = stage.screen
-    with screen.step("The operator is started, and fills the empty standby while the primary is written to"):
+    with screen.step("The operator fills the empty standby"):
         stage.watch()
         stage.operator.attach(stage.lab.run)
         screen.command(f"neo4j-dr-operator {' '.join(stage.operator.arguments[2:])}")
@@ -118,7 +120,7 @@ def _seeding(stage: Stage) -> str:
 
 def _follow(stage: Stage) -> None:
     screen, end = stage.screen, time.monotonic() + FOLLOW_SHOWN
-    with screen.step("The change stream is followed; the lag as the operator's own metric tells it"):
+    with screen.step("The change stream is followed"):
         first, began = len(stage.writer.look()), time.monotonic()
         lags = []
         while time.monotonic() < end:
@@ -137,16 +139,24 @@ def _follow(stage: Stage) -> None:
         stage.await_status("a failover is possible", lambda _: stage.holds("FailoverReady"), 30, stage.message)
 
 
+def _compare(stage: Stage) -> None:
+    """The check while the application is held: by a process of its own that shares no code with the operator."""
+    with stage.screen.step("Both graphs are compared with the log"):
+        stage.writer.hold()
+        stage.check(mode="same")
+        stage.writer.go_on()
+
+
 # -- 2 -------------------------------------------------------------------------------------------------------------
 def switchover(stage: Stage) -> None:
     """The planned failover with the guide's own lines, while the application writes."""
     screen, began = stage.screen, time.time()
     before = len(stage.writer.look())
     *acts, verify = manifests.planned_failover()
-    with screen.step("The guide's lines for a planned failover"):
+    with screen.step("The guide's lines: stop, wait, promote"):
         for line in acts:
             stage.typed(line)
-    with screen.step("us-west-2 takes over; the application is pointed to it"):
+    with screen.step("us-west-2 takes over"):
         stage.await_status("secondary is active", lambda s: s.get("activeSite") == "secondary", 60, stage.message)
         role = stage.typed(verify)
         if role != "primary":
@@ -154,13 +164,10 @@ def switchover(stage: Stage) -> None:
         _await_write(stage, "secondary", began)
         gap = stage.writer.longest_gap(began)
         screen.note(f"{gap:.1f} s without an acknowledged write", "bold")
-    with screen.step("us-east-1 follows it from the same graph: no new copy"):
+    with screen.step("us-east-1 follows, without a new copy"):
         stage.await_status("the old primary follows", _replicating, 60, stage.message)
         time.sleep(WRITES_AFTER)
-    with screen.step("The check, in a process that shares no code with the operator, the application held meanwhile"):
-        stage.writer.hold()
-        stage.check(mode="same")
-        stage.writer.go_on()
+    _compare(stage)
     written = len(stage.writer.acknowledged) - before
     stage.summary.append(("planned switchover", f"0 of {written:,} transactions lost, {gap:.1f} s without a write"))
 
@@ -189,12 +196,12 @@ def failover(stage: Stage) -> None:
 
 def _kill(stage: Stage) -> tuple[str, str]:
     screen = stage.screen
-    with screen.step("Automatic failover is possible, and the application writes"):
+    with screen.step("A failover is possible"):
         stage.await_status("a failover is possible", lambda _: stage.holds("FailoverReady"), 60, stage.message)
         killed = str(stage.status["activeSite"])
         time.sleep(WRITES_BEFORE_KILL)
         screen.note(f"FailoverReady: {stage.condition('FailoverReady').get('message')}", "dim")
-    with screen.step(f"SIGKILL of the primary in {stage.region(killed)}, in the middle of writes"):
+    with screen.step(f"SIGKILL of the primary in {stage.region(killed)}"):
         database = stage.sites[killed]
         screen.command(f"kill -9 {database.pid}")
         database.kill9()
@@ -203,7 +210,7 @@ def _kill(stage: Stage) -> tuple[str, str]:
 
 def _takes_over(stage: Stage, killed: str, survivor: str, at: float) -> dict[str, Any]:
     screen = stage.screen
-    with screen.step(f"Nobody touches anything: {stage.region(survivor)} takes over by itself"):
+    with screen.step(f"{stage.region(survivor)} takes over by itself"):
         stage.await_status(
             f"{survivor} is active", lambda s: s.get("activeSite") == survivor, 120, lambda: _probing(stage, killed)
         )
@@ -228,22 +235,23 @@ def _probing(stage: Stage, killed: str) -> str:
 
 def _comes_back(stage: Stage, killed: str, survivor: str, entry: dict[str, Any]) -> None:
     screen, region = stage.screen, stage.region(killed)
-    with screen.step(f"{region} is started again, and compared before anything else is done with it"):
+    with screen.step(f"{region} comes back and is compared"):
         stage.sites[killed].start()
         settled = stage.await_status("the operator has judged it", _judged(entry["epoch"]), 90, stage.message)
         lost, seconds = settled["lostTransactions"], settled.get("lostSeconds") or 0.0
         phase = stage.status["phase"]
         screen.note(stage.message(), "dim")
         verdict = "holds nothing more, and follows" if phase == "Replicating" else "is held: nothing is applied over it"
-        screen.note(f"lost {lost} transactions, {seconds:.2f} s of writes; {region} {verdict}", "bold")
-    with screen.step("The check: what was lost is the very end of what was acknowledged, and was counted rightly"):
+        cost = f"{lost} transactions are lost, {seconds:.2f} s of writes" if lost else "nothing is lost"
+        screen.note(f"{cost}; {region} {verdict}", "bold")
+    with screen.step("What was lost, counted by somebody else"):
         stage.writer.hold()
         if phase == "Replicating":
             stage.check(mode="same")
         else:
             stage.check(mode="failover", survivor=survivor, returned=killed, claimed=lost)
-    kept = "the old primary follows" if phase == "Replicating" else "the old primary is held for comparison"
-    stage.summary.append(("what it cost", f"{lost} transactions, {seconds:.2f} s of writes; {kept}"))
+    kept = "the old primary follows" if phase == "Replicating" else "the old primary is held read-only"
+    stage.summary.append(("what it cost", f"{cost}; {kept}"))
 
 
 def _judged(epoch: int) -> Any:

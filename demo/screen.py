@@ -56,7 +56,7 @@ class Screen:
     # -- words ------------------------------------------------------------------------------------------------------
     def style(self, text: str, *styles: str) -> str:
         """The text in a style, where styles are shown."""
-        if not self._colour:
+        if not self._colour or not styles:
             return text
         return f"\x1b[{';'.join(STYLES[style] for style in styles)}m{text}\x1b[0m"
 
@@ -96,11 +96,12 @@ class Screen:
             if self._drawn:
                 self._draw()
             else:
-                self._line(f"{clock(self.elapsed):>6}   {title} ...")
+                self._line(f"{clock(self.elapsed):>6} . {title}")
         try:
             yield
-        except BaseException:
-            self._finish("failed", "x" if not self._fancy else "✗", "red")
+        except BaseException as error:
+            word = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self._finish(word, "x" if not self._fancy else "✗", "red")
             raise
         self._finish("", "ok" if not self._fancy else "✓", "green")
 
