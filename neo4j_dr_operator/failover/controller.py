@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,6 +42,8 @@ log = logging.getLogger(__name__)
 
 TICK = 0.5
 """Seconds between two looks when nothing wakes the loop."""
+FAULT_STEP = os.environ.get("NEO4J_DR_FAULT_STEP", "")
+"""For fault tests: the process kills itself when this step of an operation has just been stored."""
 REFERENCES_PERIOD = 15.0
 """Seconds after which Secrets are read again, so that rotated credentials are taken up."""
 
@@ -309,6 +313,8 @@ class RecoveryController:
         after = decision.state
         self._state = after
         log.info("%s: %s", self.dr, decision.why)
+        if FAULT_STEP and after.operation is not None and after.operation.step == FAULT_STEP:
+            os.kill(os.getpid(), signal.SIGKILL)
         if len(after.history) != len(before.history) or after.history[-1:] != before.history[-1:]:
             entry = after.history[-1]
             if after.epoch != before.epoch and entry.result == "Completed":

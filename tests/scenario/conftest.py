@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import S3, ControlPlane, Lab, Neo4j
-from lab.ports import Ports
+from lab import S3, ControlPlane, Lab, Neo4j, Proxies
 from tests.scenario.world import World, wait_for, world
 
 pytest_plugins = ["lab.fixtures"]
@@ -31,3 +30,15 @@ def dr(
     """A fresh world; the test sets it up and starts the operator."""
     with world(plane, databases, s3, tmp_path, lab.run.ports.free()) as made:
         yield made
+
+
+@pytest.fixture
+def linked(dr: World, proxies: Proxies) -> World:
+    """A world in which operator and links reach the primary through links of their own, which can be cut."""
+    port = dr.sites["primary"].port
+    dr.links = {"operator": proxies.proxy("localhost", port), "replication": proxies.proxy("localhost", port)}
+    dr.addresses["primary"] = {
+        "uri": f"bolt+s://{dr.links['operator'].address}",
+        "replicationUri": f"bolt+s://{dr.links['replication'].address}",
+    }
+    return dr

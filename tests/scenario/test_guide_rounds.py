@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.guide import commands
 from tests.scenario.compare import assert_same_graph
 from tests.scenario.world import World, wait_for
 from tests.scenario.writer import Writer, missing
-
-
-def settled(world: World, active: str, seconds: float = 60) -> dict[str, object]:
-    """The status once that site is active and the other follows."""
-
-    def look() -> dict[str, object] | None:
-        status = world.status()
-        return status if (status.get("activeSite"), status.get("phase")) == (active, "Replicating") else None
-
-    return wait_for(f"{active} active and followed", look, seconds, 0.2)
 
 
 def caught_up(world: World, writer: Writer) -> None:
@@ -28,14 +21,14 @@ def caught_up(world: World, writer: Writer) -> None:
 def planned(world: World, writer: Writer) -> None:
     for line in commands("planned failover")[:3]:
         world.shell(line)
-    settled(world, "secondary")
+    world.settled("secondary")
     assert world.shell(commands("planned failover")[3]) == "primary"
 
 
 def failback(world: World) -> None:
     for line in commands("failback"):
         world.shell(line)
-    settled(world, "primary")
+    world.settled("primary")
 
 
 def emergency(world: World, writer: Writer) -> None:
@@ -43,7 +36,7 @@ def emergency(world: World, writer: Writer) -> None:
     caught_up(world, writer)
     for line in commands("emergency failover"):
         world.shell(line)
-    settled(world, "secondary")
+    world.settled("secondary")
     writer.resume()
 
 
@@ -53,7 +46,7 @@ def automatic(world: World, writer: Writer) -> None:
     world.sites["primary"].kill9()
     wait_for("the standby took over", lambda: world.status().get("activeSite") == "secondary", 60, 0.2)
     world.sites["primary"].start()
-    settled(world, "secondary")
+    world.settled("secondary")
     writer.resume()
 
 
@@ -61,7 +54,7 @@ def test_three_rounds_of_the_printed_lines(dr: World) -> None:
     dr.sites["primary"].query("UNWIND range(1, 3000) AS i CREATE (:Person {uid: i})-[:KNOWS {uid: i}]->(:Pet {uid: i})")
     dr.set_up()
     dr.operator.start()
-    settled(dr, "primary")
+    dr.settled("primary")
     epochs = [dr.status()["epoch"]]
     writer = Writer(dr.sites, lambda: dr.status().get("activeSite", "primary"))
     for _ in range(3):
@@ -82,3 +75,35 @@ def test_three_rounds_of_the_printed_lines(dr: World) -> None:
     assert {entry["result"] for entry in history} == {"Completed"}
     assert all(entry["lostTransactions"] == 0 for entry in history)
     assert "target" not in dr.kubectl("get", "n4dr", "cross-region-dr", "-o", "jsonpath={.spec.failover}")
+
+
+def test_nothing_flips_back_while_git_applies_the_first_manifest(dr: World) -> None:
+    dr.set_up()
+    first = [dr.recovery_manifest(), dr.cluster_manifest("primary"), dr.cluster_manifest("secondary")]
+    dr.operator.start()
+    dr.settled("primary")
+    writer = Writer(dr.sites, lambda: dr.status().get("activeSite", "primary"))
+    stop = threading.Event()
+
+    def git() -> None:
+        while not stop.wait(5):
+            for manifest in first:
+                dr.apply(manifest)
+
+    with ThreadPoolExecutor(1) as pool:
+        sync = pool.submit(git)
+        try:
+            planned(dr, writer)
+            stayed = dr.status()["failover"]["history"]
+            assert not stop.wait(12), "two more applies"
+            assert dr.status()["failover"]["history"] == stayed
+            failback(dr)
+            assert not stop.wait(12), "two more applies"
+        finally:
+            stop.set()
+        sync.result()
+    log = writer.stop()
+    caught_up(dr, writer)
+    assert [entry["kind"] for entry in dr.status()["failover"]["history"]] == ["switchover", "switchover"]
+    assert missing(log, dr.sites["primary"]) == []
+    assert_same_graph(*dr.sites.values())

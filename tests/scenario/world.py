@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab import S3, ControlPlane, Neo4j
+from lab import S3, ControlPlane, Neo4j, builds
+from lab.proxy import Proxy
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +79,7 @@ class World:
         self.sites = dict(zip(("primary", "secondary"), sites, strict=True))
         self.namespace = f"dr-{os.getpid()}-{time.monotonic_ns() % 10**9}"
         self.operator = Operator(plane, self.namespace, home / "operator.log", port)
+        self.links: dict[str, Proxy] = {}
         self.addresses: dict[str, dict[str, str]] = {site: {"uri": db.uri} for site, db in self.sites.items()}
 
     # -- Kubernetes -----------------------------------------------------------------------------------------------
@@ -94,8 +97,6 @@ class World:
         return done.stdout
 
     def _bin(self) -> Path:
-        from lab import builds
-
         return Path(builds.program("kubectl")).parent
 
     def context(self) -> Path:
@@ -191,10 +192,32 @@ class World:
 
         return wait_for(f"{name}={status} {reason or ''}", look, seconds, 0.2)
 
+    def settled(self, active: str, seconds: float = 60) -> dict[str, Any]:
+        """The status once that site is active and the other follows."""
+
+        def look() -> dict[str, Any] | None:
+            status = self.status()
+            return status if (status.get("activeSite"), status.get("phase")) == (active, "Replicating") else None
+
+        return wait_for(f"{active} active and followed", look, seconds, 0.2)
+
+    def request(self, target: str, emergency: bool = False) -> None:
+        """Ask for a failover as the guide does."""
+        wish = {"target": target, **({"emergency": True} if emergency else {})}
+        self.kubectl("patch", "n4dr", DR, "--type=merge", "-p", json.dumps({"spec": {"failover": wish}}))
+
+    def metrics(self) -> dict[str, float]:
+        """Every series of the operator's endpoint by its name with labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.operator.port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
+
     def tear_down(self) -> None:
         """End the operator; delete what was made in Kubernetes without waiting for it."""
         if self.operator.process is not None and self.operator.process.poll() is None:
             self.operator.kill9()
+        for link in self.links.values():
+            link.remove()
         for kind in ("n4dr", "n4c", "secrets"):
             self.kubectl("delete", kind, "--all", "--wait=false", check=False)
 
