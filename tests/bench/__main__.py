@@ -1,0 +1,14 @@
+"""All measures: tables on standard output, figures in ``bench.json`` of the directory named by BENCH_OUT, or here."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tests.bench import apply, lag
+
+figures = {"apply": apply.main(), "lag": lag.main()}
+path = Path(os.environ.get("BENCH_OUT", ".")) / "bench.json"
+path.write_text(json.dumps(figures, indent=1) + "\n")
+print(f"written to {path}")
