@@ -87,6 +87,6 @@ def _standing(mark: Mark | None, epoch: int) -> Literal["seed", "following", "re
         return "following"
     if mark.inbound_phase == "handover" and mark.inbound_epoch == epoch:
         return "joining"
-    if mark.role == "absent" or mark.inbound_phase in ("seeding", "catching-up"):
+    if mark.inbound_phase in ("seeding", "catching-up"):
         return "seed"
     return "seed" if epoch == 1 and mark.inbound_phase is None else "returning"

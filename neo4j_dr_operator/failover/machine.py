@@ -45,7 +45,7 @@ from neo4j_dr_operator.failover.requests import (
     read_only_wanted,
     settle,
 )
-from neo4j_dr_operator.failover.state import ControlState, Direction, Operation, Synced, SyncRequest
+from neo4j_dr_operator.failover.state import ControlState, Direction, Operation, Site, Synced, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, Now, Requested, Seen, direction_of
 from neo4j_dr_operator.failover.votes import Ballot, ballot
 from neo4j_dr_operator.health.verdict import Verdict
@@ -135,11 +135,12 @@ def _active_access(
     """Read-only as its cluster asks, writable otherwise; returns whether heartbeats may be written there."""
     site, view = state.active, seen.sites[state.active]
     if not read_only_wanted(state, desired, site):
-        # Read-only though nobody wants it is ours to undo, remembered or not: a MakeReadOnly may have landed late.
-        if view.access == "read-only" or (site in state.restricted and view.access is None):
-            actions.append(MakeWritable(site, state.epoch))
-        elif site in state.restricted:
+        if site not in state.restricted:
+            state = _own_late_restriction(state, seen, site)
+        elif view.access == "read-write":
             state = state.model_copy(update={"restricted": [s for s in state.restricted if s != site]})
+        else:
+            actions.append(MakeWritable(site, state.epoch))
         return state.model_copy(update={"synced": None}) if state.synced else state, True
     if site not in state.restricted:
         return state.model_copy(update={"restricted": sorted({*state.restricted, site})}), False
@@ -155,6 +156,16 @@ def _active_access(
     if not state.synced.complete and _applied(state, seen, state.synced.final_tx):
         state = state.model_copy(update={"synced": state.synced.model_copy(update={"complete": True})})
     return state, False
+
+
+def _own_late_restriction(state: ControlState, seen: Seen, site: Site) -> ControlState:
+    """Read-only though nobody wants it is ours to undo: a MakeReadOnly may have landed after it was given up.
+
+    It is stored first: an operator whose state is an old copy must not open what the newer one has fenced.
+    """
+    if seen.sites[site].access != "read-only":
+        return state
+    return state.model_copy(update={"restricted": sorted({*state.restricted, site})})
 
 
 def _progress_sync(state: ControlState, seen: Seen, actions: list[Action], now: Now) -> ControlState:
@@ -191,10 +202,11 @@ def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
     site, view = state.standby_site, seen.sites[state.standby_site]
     if site in state.restricted and view.access == "read-write":
         return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), None, "opened"
-    if site in state.restricted or view.access == "read-only":
+    if site in state.restricted:
         if view.verdict is Verdict.UP:
             actions.append(MakeWritable(site, state.epoch))
         return state, None, f"{site} is opened for the replicator"
+    state = _own_late_restriction(state, seen, site)
     if view.mark is not None and (view.mark.role, view.mark.epoch) != ("standby", state.epoch):
         actions.append(WriteMark(site, "standby", state.epoch))
     link = seen.link
@@ -221,8 +233,6 @@ def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[
     site, view = state.standby_site, seen.sites[state.standby_site]
     if view.verdict is not Verdict.UP:
         return state, None, f"{state.active} is active; {site} is {view.verdict}: {view.evidence}"
-    if view.mark is not None and view.mark.role == "absent":
-        return state.model_copy(update={"standby": "seed"}), None, f"{site} is a new database and is seeded"
     if view.access != "read-only":
         actions.append(MakeReadOnly(site, state.epoch))
         return state, None, f"{site} is back and is made read-only first"
@@ -248,12 +258,13 @@ def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[
 def _joining(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
     """Open the proven prefix for the replicator and hand the link over, its map inverted."""
     site, view = state.standby_site, seen.sites[state.standby_site]
-    if view.access != "read-write":
+    if site in state.restricted and view.access == "read-write":
+        return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), None, "opened"
+    if site in state.restricted:
         if view.verdict is Verdict.UP:
             actions.append(MakeWritable(site, state.epoch))
         return state, None, f"{site} is opened for the replicator"
-    if site in state.restricted:
-        return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), None, "opened"
+    state = _own_late_restriction(state, seen, site)
     if view.mark is not None and (view.mark.role, view.mark.epoch) != ("standby", state.epoch):
         actions.append(WriteMark(site, "standby", state.epoch))
         return state, None, f"{site} is marked as the standby of epoch {state.epoch}"

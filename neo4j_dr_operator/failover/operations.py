@@ -7,6 +7,8 @@ crash: actions are idempotent and carry the operation's epoch.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from neo4j_dr_operator.failover.actions import (
     Action,
     Assess,
@@ -14,6 +16,7 @@ from neo4j_dr_operator.failover.actions import (
     Claim,
     Decision,
     MakeReadOnly,
+    MakeWritable,
     Promote,
     ReadPosition,
     TakeLease,
@@ -81,6 +84,21 @@ def advance(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, no
     """One decision within the operation in progress."""
     operation = state.operation
     assert operation is not None
+    return _open_target(state, operation, seen, _step(state, operation, desired, seen, votes, now))
+
+
+def _open_target(state: ControlState, op: Operation, seen: Seen, decided: Decision) -> Decision:
+    """The decision, with a target opened that was seen read-only: a MakeReadOnly of its former life landed late."""
+    target = seen.sites[op.target]
+    if decided.state != state or target.access != "read-only" or target.verdict is not Verdict.UP:
+        return decided
+    if op.target not in state.restricted:
+        restricted = sorted({*state.restricted, op.target})
+        return Decision(state.model_copy(update={"restricted": restricted}), f"{op.target} must be opened")
+    return replace(decided, actions=(*decided.actions, MakeWritable(op.target, op.epoch)))
+
+
+def _step(state: ControlState, operation: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
     match operation.step:
         case "Detected" | "Confirmed":
             return _detected(state, operation, desired, seen, votes, now)
