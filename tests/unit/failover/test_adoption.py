@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from machine_inputs import down, following, link, operating, seen, site, standby, step
+from machine_inputs import down, following, kinds, link, operating, seen, site, standby, step
 
 from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
 from neo4j_dr_operator.failover.view import Desired, Mark, Seen, SiteView, WitnessView
@@ -110,8 +110,11 @@ def test_a_witness_ahead_of_a_quiet_pair_is_outranked() -> None:
     assert decision.state.active == "primary"
 
 
-def test_a_rebuilt_old_primary_is_seeded() -> None:
-    sites = {"primary": ABSENT, "secondary": site("primary", 2)}
-    sight = Seen(sites, link=link(epoch=2, source="secondary", state="starting"))
+def test_a_returning_site_without_a_mark_is_compared_and_not_seeded() -> None:
+    """It may be an old primary that was fenced before its mark was written, full of data."""
+    closed = site(access="read-only", mark=Mark("absent", 0))
+    sight = Seen({"primary": closed, "secondary": site("primary", 2)}, link=link(epoch=2, source="secondary"))
     state = following(epoch=2, active="secondary", standby="returning", barrier="b")
-    assert step(state, Desired(), sight).state.standby == "seed"
+    decision = step(state, Desired(), sight)
+    assert decision.state.standby == "returning"
+    assert kinds(decision.actions) >= {"Assess"}
