@@ -9,16 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lab.ports import usable
 from lab.process import Child
 from lab.run import Run
 
 
 class NotReady(RuntimeError):
     """A component ended or did not answer in time; the message holds the end of its log."""
-
-
-class PortTaken(NotReady):
-    """Its port was taken between being picked and being listened on."""
 
 
 class Component(ABC):
@@ -35,6 +32,7 @@ class Component(ABC):
         self.name = name
         self._run: Run | None = None
         self._children: dict[str, Child] = {}
+        self._ports: list[int] = []
         self._lock = threading.RLock()
 
     # -- for the lab ------------------------------------------------------------------------------------------------
@@ -52,11 +50,16 @@ class Component(ABC):
     # -- for subclasses ---------------------------------------------------------------------------------------------
     @abstractmethod
     def pick_ports(self) -> None:
-        """Choose the ports; called again when one was taken meanwhile."""
+        """Choose the ports, by ``new_port``; called again when one was taken meanwhile."""
 
     @abstractmethod
     def launch(self) -> None:
         """Start the processes and await a real request."""
+
+    def new_port(self) -> int:
+        """A port of its own, free now."""
+        self._ports.append(self.run.ports.free())
+        return self._ports[-1]
 
     @property
     def run(self) -> Run:
@@ -84,12 +87,14 @@ class Component(ABC):
     def await_answer(self, what: str, ask: Callable[[], bool], within: float | None = None) -> None:
         """Ask until the answer is True; NotReady when a process ends or the time is over."""
         deadline = time.monotonic() + (within or self.READY_WITHIN)
-        while not ask():
+        while True:
+            answered = ask()
             for process, child in self._children.items():
-                if child.exit_code is not None:
+                if child.exit_code is not None:  # whatever answered was somebody else, then
                     end = child.tail()
-                    kind = PortTaken if "ddress already in use" in end else NotReady
-                    raise kind(f"{self.name}: {process} ended with {child.exit_code}\n{end}")
+                    raise NotReady(f"{self.name}: {process} ended with {child.exit_code}\n{end}")
+            if answered:
+                return
             if time.monotonic() > deadline:
                 tails = "\n".join(child.tail(5) for child in self._children.values())
                 raise NotReady(f"{self.name}: {what} not answered in time\n{tails}")
@@ -112,10 +117,12 @@ class Component(ABC):
     def _launch_once(self, *, again: bool) -> None:
         try:
             self.launch()
-        except PortTaken:
-            if not again:  # a restarted server has to keep its port
-                raise
+        except NotReady:
             self._end(signal.SIGKILL, 10)
+            # somebody may have taken a port since it was picked; but a restarted server has to keep its own
+            if not again or all(usable(port) for port in self._ports):
+                raise
+            self._ports.clear()
             self.pick_ports()
             self.launch()
 

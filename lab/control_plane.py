@@ -46,7 +46,7 @@ class ControlPlane(Component):
 
     def pick_ports(self) -> None:
         """See ``Component.pick_ports``."""
-        self.port, self._etcd, self._peer, self._manager = (self.run.ports.free() for _ in range(4))
+        self.port, self._etcd, self._peer, self._manager = (self.new_port() for _ in range(4))
 
     @property
     def url(self) -> str:

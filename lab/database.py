@@ -88,7 +88,7 @@ class Neo4j(Component):
 
     def pick_ports(self) -> None:
         """See ``Component.pick_ports``."""
-        self.port = self.run.ports.free()
+        self.port = self.new_port()
 
     # -- how to reach it --------------------------------------------------------------------------------------------
     @property
@@ -118,9 +118,9 @@ class Neo4j(Component):
 
     def query(self, text: str, database: str = "neo4j", **parameters: Any) -> list[dict[str, Any]]:
         """One auto-commit query over a connection kept open; raises the driver's errors."""
-        if self._driver is None:
-            self._driver = self.driver()
-        with self._driver.session(database=database) as session:
+        with self._lock:
+            driver = self._driver = self._driver or self.driver()
+        with driver.session(database=database) as session:
             return session.run(text, parameters).data()
 
     # -- life -------------------------------------------------------------------------------------------------------

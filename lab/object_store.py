@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class S3(Component):
     """An S3 endpoint with one account. Buckets are addressed by path, create-only and compare-and-set puts work."""
 
+    READY_WITHIN = 20.0
     region = "us-east-1"
 
     def __init__(self, name: str = "s3") -> None:
@@ -35,7 +36,7 @@ class S3(Component):
 
     def pick_ports(self) -> None:
         """See ``Component.pick_ports``."""
-        self.port = self.run.ports.free()
+        self.port = self.new_port()
 
     @property
     def endpoint(self) -> str:

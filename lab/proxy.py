@@ -15,6 +15,8 @@ from lab.component import Component
 class Proxies(Component):
     """The proxy server; ``proxy`` makes links in it. A restart forgets its links."""
 
+    READY_WITHIN = 20.0
+
     def __init__(self, name: str = "proxies") -> None:
         super().__init__(name)
         self._api = 0
@@ -25,7 +27,7 @@ class Proxies(Component):
 
     def pick_ports(self) -> None:
         """See ``Component.pick_ports``."""
-        self._api = self.run.ports.free()
+        self._api = self.new_port()
 
     @property
     def api(self) -> str:
@@ -51,7 +53,7 @@ class Proxies(Component):
         """One request to the proxy server; raises OSError when it fails."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api}{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=2) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
