@@ -104,7 +104,7 @@ class TestSame:
         with twins.altered("primary", "p7", "name", "old + ' '"):
             done = twins.check()
         assert done.returncode == 1
-        assert "us-east-1: 1 elements are not as the log says" in done.stdout
+        assert "us-east-1: elements not as the log says: 1" in done.stdout
         assert "node p7: property name is str 'Person 7 ' and should be str 'Person 7'" in done.stdout
         assert "WRONG us-west-2" not in done.stdout
 
@@ -126,7 +126,7 @@ class TestSame:
             done = twins.check()
         assert done.returncode == 1
         for site in sites:
-            assert f"{NAMES[site]}: 1 acknowledged transactions are missing: {LONE}" in done.stdout
+            assert f"{NAMES[site]}: acknowledged transactions missing: 1 ({LONE})" in done.stdout
         assert ("only one side holds" in done.stdout) == (len(sites) == 1)
         assert twins.check().returncode == 0
 
@@ -138,12 +138,12 @@ class TestFailover:
     def test_a_counted_loss_at_the_end_passes(self, twins: Twins) -> None:
         done = twins.failover(LOST)
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"us-east-1: lost {LOST} acknowledged transactions, exactly the last ones of us-west-2" in done.stdout
+        assert f"us-east-1: acknowledged transactions lost: {LOST}, exactly the last of us-west-2" in done.stdout
 
     def test_a_loss_that_was_counted_wrongly_is_found(self, twins: Twins) -> None:
         done = twins.failover(LOST - 1)
         assert done.returncode == 1
-        assert f"the operator counted {LOST - 1} lost transactions, but {LOST} are lost" in done.stdout
+        assert f"transactions lost by the operator's count: {LOST - 1}, but by ours {LOST}" in done.stdout
 
     def test_a_loss_from_the_middle_is_found(self, twins: Twins) -> None:
         with twins.without(LONE, "primary"):
@@ -154,7 +154,7 @@ class TestFailover:
     def test_a_loss_is_never_the_same(self, twins: Twins) -> None:
         done = twins.check()
         assert done.returncode == 1
-        assert f"us-east-1: {LOST} acknowledged transactions are missing" in done.stdout
+        assert f"us-east-1: acknowledged transactions missing: {LOST}" in done.stdout
 
 
 def test_the_demo_uses_the_printed_manifests_and_lines() -> None:
