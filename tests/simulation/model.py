@@ -99,11 +99,14 @@ class Spec:
     sync: Requested | None = None
     read_only: dict[Site, bool] = field(default_factory=dict)
     git_target: str | None = None
+    git_sync: str | None = None
 
     def reapply(self) -> None:
         """What the next `kubectl apply` of the first manifest does."""
         if self.git_target is not None:
             self.target = Requested(self.git_target, "declared")
+        if self.git_sync is not None:
+            self.sync = Requested(self.git_sync, "declared")
 
     def desired(self, automatic: bool, witness: bool) -> Desired:
         """As the operator reads it."""
@@ -212,12 +215,15 @@ class Writer:
         """Commit one numbered transaction where this client believes the primary to be."""
         from invariants import acknowledged
 
+        if self.paused:
+            self.breaks = -1  # a new connection when it goes on
+            return
         database = world.databases[self.site]
         if not self.sticky or database.breaks != self.breaks or not database.alive:
             self.site = world.stored.control.active
             database = world.databases[self.site]
             self.breaks = database.breaks
-        if self.paused or not database.alive or world.stored.control.epoch == 0:
+        if not database.alive or world.stored.control.epoch == 0:
             return
         number = world.written + 1
         try:

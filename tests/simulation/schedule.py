@@ -42,9 +42,10 @@ class Run:
             world.note(f"{site} is back")
         if world.now >= self.next_git:
             self.next_git = world.now + 5.0
-            before = world.stored.spec.target
-            world.stored.spec.reapply()
-            if before != world.stored.spec.target:
+            spec = world.stored.spec
+            before = (spec.target, spec.sync)
+            spec.reapply()
+            if before != (spec.target, spec.sync):
                 world.stored.version += 1
         self.scripts = [script for script in self.scripts if next(script, self) is not self]
         for operator in self.operators:
@@ -173,6 +174,7 @@ def chaos(seed: int) -> Run:
     world.automatic, world.witness_wanted = rng.random() < 0.85, rng.random() < 0.9
     if rng.random() < 0.15:
         world.stored.spec.git_target = rng.choice(SITES)
+        world.stored.spec.git_sync = rng.choice((None, "forward", "reverse"))
     run = Run(world)
     if rng.random() < 0.35:
         run.operators.append(Operator(world, "operator-2"))
