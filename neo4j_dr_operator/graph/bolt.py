@@ -22,6 +22,10 @@ _SECURE = {"bolt+s": "bolt", "neo4j+s": "neo4j"}
 _PLAIN = ("bolt", "neo4j")
 
 
+CONNECT_SECONDS = 3.0
+"""Longest wait for a TCP connection: also the longest time that a link's return can go unnoticed while connecting."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where a database is and how to log in.
@@ -54,7 +58,7 @@ def driver_options(endpoint: Endpoint, *, fetch_size: int = 1000) -> tuple[str, 
     scheme, _, rest = endpoint.uri.partition("://")
     if scheme not in (*_SECURE, *_PLAIN):
         raise errors.NotSupported(f"address of an unknown kind: {scheme!r}, wanted bolt, bolt+s, neo4j or neo4j+s")
-    connect = min(endpoint.timeout, 10.0)
+    connect = min(endpoint.timeout, CONNECT_SECONDS)
     options: dict[str, Any] = {
         "auth": neo4j.basic_auth(endpoint.user, endpoint.password),
         "connection_timeout": connect,

@@ -65,7 +65,8 @@ class Status:
             self.changed.set()
 
     def line(self) -> dict[str, Any]:
-        """The report."""
+        """The report. ``caughtUp`` is taken before the position: a report may be late with it, never early."""
+        caught_up = self.caught_up and self.pending == 0 and self.state in ("streaming", "finished")
         link = self.link
         problem = self.target_problem or self.source_problem
         seed = None
@@ -85,7 +86,7 @@ class Status:
                 "seq": link.seq if link else None,
                 "heartbeat": (link.heartbeat or None) if link else None,
                 "commitMillis": (link.commit_millis or None) if link else None,
-                "caughtUp": self.caught_up and self.pending == 0 and self.state in ("streaming", "finished"),
+                "caughtUp": caught_up,
                 "readAt": self.read_at,
                 "pending": self.pending,
                 "changes": self.changes,

@@ -25,7 +25,7 @@ def _write(source: Neo4j, number: int, rate: float, until: float, committed: dic
     with source.driver() as driver, driver.session(database="neo4j") as session:
         due = time.monotonic()
         n = number
-        while due < until:
+        while time.monotonic() < until:
             time.sleep(max(0.0, due - time.monotonic()))
             session.run("CREATE (:Lag {n: $n, name: 'x'})", n=n).consume()
             committed[n] = time.monotonic()

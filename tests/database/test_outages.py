@@ -20,8 +20,8 @@ def test_the_target_goes_away_and_comes_back(source: Neo4j, target: Neo4j, start
     worker.streaming()
     load = Load(source, 1, pause=0.002)
     load.start()
-    for _ in range(3):
-        time.sleep(1.0)
+    for _ in range(2):
+        time.sleep(0.5)
         if clean:
             target.stop()
         else:

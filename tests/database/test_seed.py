@@ -11,7 +11,8 @@ from tests.database.load import Load, prepare
 from tests.database.process import Address
 
 ELEMENTS = 200_000
-RATE = 200
+TRANSACTIONS = 2_000
+"""Committed while the scan runs; on two idle cores that is 300 to 600 a second, here with whatever else runs."""
 
 
 def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start) -> None:
@@ -21,7 +22,7 @@ def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start)
     source.start()  # now the freed ids are handed out again, into the middle of what is being scanned
     source.query("UNWIND range(0, 11999) AS i CREATE (:Old {uid: i * 10 + 3})-[:LINK]->(:Late {uid: 'l' + i})")
     assert source.query("RETURN COUNT { MATCH (n) } + COUNT { MATCH ()-->() } AS elements")[0]["elements"] >= ELEMENTS
-    writers = [Load(source, seed, others=ELEMENTS // 2) for seed in (1, 2, 3)]
+    writers = [Load(source, seed, others=ELEMENTS // 2) for seed in (1, 2, 3, 4)]
     for writer in writers:
         writer.start()
     time.sleep(1.0)
@@ -38,7 +39,7 @@ def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start)
     print(
         f"scan {seconds:.1f} s with {during / seconds:.0f} transactions/s; {nodes} nodes, {relationships} relationships"
     )
-    assert during / seconds >= RATE
+    assert during >= TRANSACTIONS
     assert "catching-up" in worker.states
     assert worker.report["seed"]["nodes"] == worker.report["seed"]["nodesEnd"] >= ELEMENTS // 2
     assert worker.errors == []
