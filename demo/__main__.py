@@ -66,6 +66,7 @@ def _tell(stage: Stage, names: list[str]) -> int:
     except (StoryError, NotReady, BuildError, TimeoutError) as error:
         screen.note(f"\n{error}", "red", "bold")
         screen.note(stage.evidence())
+        screen.note(f"\nthe demo has failed: {str(error).splitlines()[0]}", "red", "bold")
         code = 1
     else:
         screen.note("")

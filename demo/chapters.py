@@ -158,10 +158,9 @@ def switchover(stage: Stage) -> None:
             stage.typed(line)
     with screen.step("us-west-2 takes over"):
         stage.await_status("secondary is active", lambda s: s.get("activeSite") == "secondary", 60, stage.message)
-        role = stage.typed(verify)
-        if role != "primary":
-            raise StoryError(f"the role of secondary-cluster is {role}")
         _await_write(stage, "secondary", began)
+        _await_role(stage, verify)
+        stage.typed(verify)
         gap = stage.writer.longest_gap(began)
         screen.note(f"{gap:.1f} s without an acknowledged write", "bold")
     with screen.step("us-east-1 follows, without a new copy"):
@@ -170,6 +169,14 @@ def switchover(stage: Stage) -> None:
     _compare(stage)
     written = len(stage.writer.acknowledged) - before
     stage.summary.append(("planned switchover", f"0 of {written:,} transactions lost, {gap:.1f} s without a write"))
+
+
+def _await_role(stage: Stage, verify: str) -> None:
+    """Give the status of the cluster the moment by which it comes after that of the recovery."""
+    deadline = time.monotonic() + 10
+    while (role := stage.shell(verify)) != "primary":
+        if time.monotonic() > deadline:
+            raise StoryError(f"the role of secondary-cluster is {role}")
 
 
 def _await_write(stage: Stage, site: str, since: float) -> float:
@@ -242,7 +249,7 @@ def _comes_back(stage: Stage, killed: str, survivor: str, entry: dict[str, Any])
         phase = stage.status["phase"]
         screen.note(stage.message(), "dim")
         verdict = "holds nothing more, and follows" if phase == "Replicating" else "is held: nothing is applied over it"
-        cost = f"{lost} transactions are lost, {seconds:.2f} s of writes" if lost else "nothing is lost"
+        cost = f"transactions lost: {lost}, which is {seconds:.2f} s of writes" if lost else "nothing is lost"
         screen.note(f"{cost}; {region} {verdict}", "bold")
     with screen.step("What was lost, counted by somebody else"):
         stage.writer.hold()

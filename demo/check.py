@@ -105,7 +105,7 @@ class Check:
         self.findings.expect(
             not missing,
             f"{name}: not one acknowledged transaction is missing",
-            f"{name}: {len(missing)} acknowledged transactions are missing: {_some(missing)}",
+            f"{name}: acknowledged transactions missing: {len(missing)} ({_some(missing)})",
         )
 
     def _suffix(self, survivor: set[int], returned: set[int]) -> None:
@@ -115,7 +115,7 @@ class Check:
         tail = self._tail(killed)
         self.findings.expect(
             lost == tail[len(tail) - len(lost) :],
-            f"{name}: lost {len(lost)} acknowledged transactions, exactly the last ones of {self._names[killed]}",
+            f"{name}: acknowledged transactions lost: {len(lost)}, exactly the last of {self._names[killed]}",
             f"{name}: lost {_some(lost)}, which is not the end of what {self._names[killed]} acknowledged",
         )
         absent = [n for n in tail if n not in returned]
@@ -134,8 +134,8 @@ class Check:
         claimed = self._config["claimed"]
         self.findings.expect(
             claimed == len(beyond),
-            f"the operator counted {claimed} lost transactions, and so do we (those in doubt included)",
-            f"the operator counted {claimed} lost transactions, but {len(beyond)} are lost: {_some(beyond)}",
+            f"transactions lost by the operator's count: {claimed}, and by ours (those in doubt included)",
+            f"transactions lost by the operator's count: {claimed}, but by ours {len(beyond)} ({_some(beyond)})",
         )
 
     def _tail(self, killed: str) -> list[int]:
@@ -161,7 +161,7 @@ class Check:
         if not wrong:
             self.findings.well(f"{name}: {found.size}, each as the log says to the last bit")
             return
-        self.findings.wrong(f"{name}: {len(wrong)} elements are not as the log says")
+        self.findings.wrong(f"{name}: elements not as the log says: {len(wrong)}")
         self.findings.lines += [f"      {line[:300]}" for line in wrong[:SHOWN]]
 
 

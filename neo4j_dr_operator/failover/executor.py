@@ -168,6 +168,9 @@ class Executor:
         refusal = await self.keeper.take(action.site, action.epoch, self.term, action.force)
         if refusal is None:
             self.facts.leased = action.epoch
+        elif self.keeper.view().epoch < action.epoch and not action.force:
+            # Held as far as this process has watched: after a restart a whole term must be watched again.
+            raise DrError(refusal)
         else:
             self.facts.lease_refused = refusal
 

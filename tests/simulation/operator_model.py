@@ -168,7 +168,7 @@ class Operator:
             return
         site, epoch = self.holder
         for who in (self.name, self.worker.name):
-            if who == self.worker.name and (self.worker.plan is None or self.worker.plan.source != site):
+            if who == self.worker.name and not self.worker.beats(site):
                 continue
             try:
                 database = self.world.database(who, site)

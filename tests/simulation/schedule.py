@@ -198,7 +198,7 @@ def fault(run: Run) -> None:
     world, rng = run.world, run.world.rng
     site, operator = rng.choice(SITES), rng.choice(run.operators)
     seconds = rng.choice((1.0, 4.0, 10.0, 25.0))
-    kind = rng.choice(("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api"))
+    kind = rng.choice(("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api", "stuck"))
     world.note(f"fault: {kind} {site} {operator.name} {seconds}")
     match kind:
         case "kill":
@@ -221,6 +221,8 @@ def fault(run: Run) -> None:
                 world.cut(one.name, "api", world.now + seconds)
         case "my-api":
             world.cut(operator.name, "api", world.now + seconds)
+        case "stuck":
+            operator.worker.stuck_until = world.now + seconds
         case "crash":
             run.operators[run.operators.index(operator)] = Operator(world, operator.name)
 

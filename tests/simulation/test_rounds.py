@@ -71,7 +71,7 @@ def test_three_rounds_of_the_guide(git: bool, operators: int) -> None:
         calm(run, writing=True)
         before = world.written
         reaches(run, "primary", run.failback("primary"))
-        run.until(lambda: world.written > before, 10)
+        run.until(lambda low=before: world.written > low, 10)
         went_on(world, before)
     kinds = [entry.kind for entry in world.stored.control.history if entry.result == "Completed"]
     assert kinds == ["switchover", "switchover", "emergency", "switchover", "failover", "switchover"] * 3

@@ -20,6 +20,7 @@ class Worker:
         self.state, self.reason = "starting", None
         self.cursor = -1
         self.read_at: float | None = None
+        self.stuck_until = 0.0
 
     def view(self) -> LinkView | None:
         """Its last report."""
@@ -31,6 +32,10 @@ class Worker:
             plan.source, plan.target, plan.epoch, self.state, str(self.cursor), self.cursor, age, self.reason, ""
         )
 
+    def beats(self, site: str) -> bool:
+        """Whether a heartbeat for this site can be written through this worker."""
+        return self.plan is not None and self.plan.source == site and self.world.now >= self.stuck_until
+
     def run(self, wanted: LinkPlan | None) -> None:
         """One slice: follow the plan, then do a batch."""
         if wanted != self.plan:
@@ -38,6 +43,9 @@ class Worker:
             return
         plan = self.plan
         if plan is None:
+            return
+        if self.world.now < self.stuck_until:
+            self.state, self.reason, self.read_at = "starting", None, None
             return
         if self.state == "failed":
             self.state, self.reason, self.read_at = "starting", None, None

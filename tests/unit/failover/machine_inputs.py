@@ -21,7 +21,8 @@ def site(role: str = "primary", epoch: int = 1, access: str | None = "read-write
     """A site that answers."""
     mark = other.pop("mark", Mark(role, epoch, DR, **other.pop("inbound", {})))  # type: ignore[arg-type]
     at = other.pop("at", 995.0)
-    return SiteView(Verdict.UP, "answers in time", access, at, at, mark, **other)  # type: ignore[arg-type]
+    since = other.pop("access_since", at)
+    return SiteView(Verdict.UP, "answers in time", access, at, since, mark, **other)  # type: ignore[arg-type]
 
 
 def standby(epoch: int = 1, **other: Any) -> SiteView:
