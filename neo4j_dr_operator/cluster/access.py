@@ -3,7 +3,8 @@
 Enterprise: `ALTER DATABASE … SET ACCESS READ ONLY`, which lasts. Elsewhere `dbms.setConfigValue` on the dynamic setting
 `server.databases.read_only`, which is lost with the process: so the access is looked at again at every probe. Both
 refuse every writer, the replicator included; therefore a standby is open on editions without a commit guard.
-Source: Operations Manual 5, "Database administration", "Change data capture"; the edition is what `dbms.components()` says.
+Source: Operations Manual 5, "Database administration", "Change data
+capture"; the edition is what `dbms.components()` says.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ async def read_access(db: AsyncDatabase, timeout: float) -> Access:
 
 
 async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> tuple[Access, bool]:
-    """Set the access of the database; returns what it says afterwards (observed, not assumed) and whether it changed."""
+    """Set the access of the database; returns what it says afterwards, and whether it changed."""
     if await read_access(db, timeout) == access:
         return access, False
     rows = await db.run(COMPONENTS, database="system", timeout=timeout)

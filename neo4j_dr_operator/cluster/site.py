@@ -1,7 +1,7 @@
 """The operator's own few statements on a database: marks, heartbeat, claim, promotion, comparison.
 
-Each compare-and-set takes the node's write lock first and compares afterwards: `MATCH … WHERE s.x = $old SET …` lets two
-writers both win (measured on 5.26). The bookkeeping lives under the label `__Neo4jDR`.
+Each compare-and-set takes the node's write lock first and compares afterwards: `MATCH … WHERE s.x = $old SET …` lets
+two writers both win (measured on 5.26). The bookkeeping lives under the label `__Neo4jDR`.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class WitnessKeeper:
         """
         await self.refresh()
         record = self.watch.record
-        if not self.watch.reachable or record is not None and record.epoch > epoch:
+        if not self.watch.reachable or (record is not None and record.epoch > epoch):
             return
         if record is not None and (record.holder, record.epoch) == (site, epoch):
             await self._write(record.renewed(term, self._operator, datetime.now(UTC).isoformat()))

@@ -32,6 +32,8 @@ REQUEST_PATIENCE = 60.0
 """Seconds a request waits for what it needs before it is refused."""
 FENCE_PATIENCE = 30.0
 """Seconds within which the old primary must be seen read-only, and the epoch claimed, for an operation to go on."""
+LEASE_PATIENCE = 60.0
+"""Seconds an automatic failover tries to take the lease: a new process first watches a whole term of silence."""
 DRAIN_PATIENCE = 60.0
 """Seconds a drain keeps clients without a writable site before the operation is rolled back."""
 PROMOTE_PATIENCE = 30.0
@@ -187,7 +189,7 @@ def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, v
     alive = _alive_again(state, op, votes)
     if alive is not None:
         return alive
-    if now.step_age > FENCE_PATIENCE:
+    if now.step_age > (LEASE_PATIENCE if op.kind == "failover" else FENCE_PATIENCE):
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
         return _give_up(state, op, result, f"the fence was not complete in time: {seen.failed}")
     actions: list[Action] = []

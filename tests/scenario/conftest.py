@@ -24,9 +24,7 @@ def plane(lab: Lab, neo4j_pair: tuple[Neo4j, Neo4j], s3: S3, control_plane: Cont
 
 
 @pytest.fixture
-def dr(
-    lab: Lab, plane: ControlPlane, databases: tuple[Neo4j, Neo4j], s3: S3, tmp_path: Path
-) -> Iterator[World]:
+def dr(lab: Lab, plane: ControlPlane, databases: tuple[Neo4j, Neo4j], s3: S3, tmp_path: Path) -> Iterator[World]:
     """A fresh world; the test sets it up and starts the operator."""
     with world(plane, databases, s3, tmp_path, lab.run.ports.free()) as made:
         yield made

@@ -320,8 +320,13 @@ class Operator:
                 if action.final:
                     self.sights[action.site].saw("read-only", result.at)
             case TakeLease():
+                known = self.watch.record.epoch if self.watch.record else 0
                 if result is None:
                     facts.leased = action.epoch
+                elif known < action.epoch and not action.force:
+                    # Held as far as this process has watched: after a restart a whole term must be watched again.
+                    facts.failed = str(result)
+                    self.not_before[action] = self.mono + 0.3
                 else:
                     facts.lease_refused = str(result)
             case Claim():
