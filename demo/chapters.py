@@ -249,7 +249,7 @@ def _comes_back(stage: Stage, killed: str, survivor: str, entry: dict[str, Any])
         phase = stage.status["phase"]
         screen.note(stage.message(), "dim")
         verdict = "holds nothing more, and follows" if phase == "Replicating" else "is held: nothing is applied over it"
-        cost = f"transactions lost: {lost}, which is {seconds:.2f} s of writes" if lost else "nothing is lost"
+        cost = f"transactions lost: {lost}, committed within {seconds:.2f} s" if lost else "nothing is lost"
         screen.note(f"{cost}; {region} {verdict}", "bold")
     with screen.step("What was lost, counted by somebody else"):
         stage.writer.hold()

@@ -115,7 +115,8 @@ class Check:
         tail = self._tail(killed)
         self.findings.expect(
             lost == tail[len(tail) - len(lost) :],
-            f"{name}: acknowledged transactions lost: {len(lost)}, exactly the last of {self._names[killed]}",
+            f"{name}: acknowledged transactions lost: {len(lost)}"
+            + (f", exactly the last of {self._names[killed]}" if lost else ""),
             f"{name}: lost {_some(lost)}, which is not the end of what {self._names[killed]} acknowledged",
         )
         absent = [n for n in tail if n not in returned]
