@@ -5,7 +5,7 @@ from __future__ import annotations
 from model import Stored, World
 
 from neo4j_dr_operator.failover.actions import Promote
-from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, other
+from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
 
 GRACE = 15.0
 """Seconds a site must have been reachable before nobody may call it dead: silence, probes and slow actions fit in."""
@@ -99,13 +99,6 @@ def promoted(world: World, operator: str, action: Promote) -> None:
         world.fenced[action.source] = source.restarts
     world.fenced.pop(action.target, None)
     world.note(f"{action.target} is promoted at epoch {action.epoch}, {len(lost)} behind")
-
-
-def acknowledged(world: World, site: str) -> None:
-    """At every acknowledged write: none by a site that was fenced, unless a restart undid the fence (Community)."""
-    database = world.databases[site]  # type: ignore[index]
-    if world.fenced.get(site) == database.restarts:
-        world.fail(f"{site} acknowledges a write after it was fenced and {other(database.site)} promoted")
 
 
 def each_tick(world: World) -> None:
