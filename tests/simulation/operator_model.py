@@ -14,6 +14,7 @@ from neo4j_dr_operator.failover.lease import Watch, grant
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.report import conditions
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
+from neo4j_dr_operator.failover.statuses import without_nulls
 from neo4j_dr_operator.failover.view import Now, Seen, WitnessView
 from neo4j_dr_operator.health.verdict import Probe, Verdict
 
@@ -171,6 +172,10 @@ class Operator(Acting):
             self._fetch()
             return True
         stored = world.stored
+        if world.rng.random() < 0.05:
+            kept = ControlState.model_validate(without_nulls(control.model_dump(mode="json", by_alias=True)))
+            if kept != control:
+                world.fail("a state is another one after it has been stored")
         world.stored = replace(
             stored, version=stored.version + 1, control=control, synced=synced, sync_complete=complete
         )
