@@ -229,6 +229,7 @@ class Worker:
 
     def _go_on(self, writer: LinkWriter) -> bool:
         self._well(writer)
+        self.status.source_problem = None
         return not self.finishing.is_set()
 
     def _advance(self, writer: LinkWriter) -> None:
