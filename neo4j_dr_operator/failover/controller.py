@@ -30,10 +30,11 @@ from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
 from neo4j_dr_operator.failover.report import Claim
+from neo4j_dr_operator.failover.sight import link_lag, link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site, link_name
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
-from neo4j_dr_operator.failover.view import Desired, LinkView, Now, Seen
+from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.objectstore.s3 import S3, S3Address
 from neo4j_dr_operator.replication.supervisor import LinkConfig, LinkSupervisor
@@ -75,8 +76,9 @@ class RecoveryController:
         self._supervisor = LinkSupervisor(self.wake)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
         self._pulse = Pulse(self._sites, self._supervisor, self.wake)
-        self._executor = Executor(self.dr, self._sites, self._consume, self.wake)
+        self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
+        self._control: object = None
         self._step: tuple[object, float] = (None, time.monotonic())
         self._s3: tuple[S3Address, S3] | None = None
         self._resolved_at = float("-inf")
@@ -128,6 +130,8 @@ class RecoveryController:
                 again = await self._reconcile()
             except KubernetesError as error:
                 log.warning("%s: %s: %s", self.dr, error.reason, error)
+            except Exception:  # the boundary of one resource: a mistake of ours must not end its loop, nor others'
+                log.exception("%s: a round failed", self.dr)
             if again:
                 continue
             try:
@@ -167,10 +171,11 @@ class RecoveryController:
         return False
 
     def _load(self) -> None:
-        """Take the state from the stored status, once, and after another operator moved it."""
-        if self._state is None:
-            control = self._writer.status.get("control")
+        """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
+        control = self._writer.status.get("control")
+        if self._state is None or control != self._control:
             self._state = ControlState.model_validate(control) if control else ControlState()
+            self._control = control
 
     def _now(self, state: ControlState) -> Now:
         key = (state.operation.epoch, state.operation.step) if state.operation is not None else None
@@ -226,7 +231,7 @@ class RecoveryController:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
-            link=self._link_view(),
+            link=link_view(self._supervisor.worker or self._supervisor.last, time.time()),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
             assessment=facts.assessment,
@@ -239,44 +244,11 @@ class RecoveryController:
             failed=facts.failed,
         )
 
-    def _link_view(self) -> LinkView | None:
-        worker = self._supervisor.worker or self._supervisor.last
-        if worker is None:
-            return None
-        report, source = worker.report, worker.config.link.partition(">")[0]
-        error = report.get("error") or {}
-        read_at, cursor_tx = report.get("readAt"), report.get("cursorTx")
-        return LinkView(
-            source="primary" if source == "primary" else "secondary",
-            target="secondary" if source == "primary" else "primary",
-            epoch=worker.config.epoch,
-            state=report.get("state") or "starting",
-            cursor=report.get("cursor"),
-            cursor_tx=int(cursor_tx) if cursor_tx is not None else -1,
-            read_age=max(0.0, time.time() - read_at) if read_at else None,
-            reason=error.get("reason"),
-            message=error.get("message") or "",
-        )
-
-    def _lag(self, state: ControlState) -> float | None:
-        """Age in seconds of what the standby holds, None while that is not known."""
-        worker = self._supervisor.worker
-        if worker is None or worker.report.get("state") != "streaming":
-            return None
-        if state.synced is not None and state.synced.complete:
-            return 0.0
-        beat, read_at = worker.report.get("heartbeat"), worker.report.get("readAt")
-        if self._pulse.holder is not None and beat:
-            return max(0.0, time.time() - float(beat) / 1000)
-        if worker.report.get("caughtUp") and read_at:
-            return max(0.0, time.time() - float(read_at))
-        return None
-
     # -- effects ----------------------------------------------------------------------------------------------------
 
     def _act(self, decision: Decision) -> None:
         state = decision.state
-        self._pulse.holder = Holder(decision.holder, state.epoch) if decision.holder is not None else None
+        self._pulse.hold(Holder(decision.holder, state.epoch) if decision.holder is not None else None)
         self._supervisor.want(self._link_config(decision.link))
         self._executor.start(decision.actions)
 
@@ -300,6 +272,11 @@ class RecoveryController:
             retries=replication.retries,
             interval=replication.interval.seconds,
         )
+
+    async def _may_open(self, site: Site) -> bool:
+        """Whether the stored state, read afresh, is still the one in which this operator wants a site opened."""
+        control = await self._writer.fresh_control()
+        return control == self._control and self._state is not None and site in self._state.restricted
 
     async def _consume(self, action: Consume) -> None:
         cluster = None
@@ -352,12 +329,14 @@ class RecoveryController:
         clusters: Mapping[Site, tuple[Body, ClusterSpec]],
     ) -> bool:
         """Store status and cluster statuses; False when another operator was first."""
-        state, lag = decision.state, self._lag(decision.state)
+        state = decision.state
+        lag = link_lag(self._supervisor.worker, state, self._pulse.holder is not None, time.time())
         self._publish_metrics(seen, lag)
         context = self._context(spec, decision.why, lag)
         status = publish.recovery_status(state, desired, seen, self._writer.status, context)
         if not await self._writer.store(status):
             return False
+        self._control = self._writer.status.get("control")
         if state.epoch == 0:
             return True
         for site, (body, _) in clusters.items():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from neo4j_dr_operator.cluster import site as sites
 from neo4j_dr_operator.cluster.access import enable_change_capture, read_access, set_access
-from neo4j_dr_operator.errors import DatabaseUnreachable, DrError, FenceBroken
+from neo4j_dr_operator.errors import DatabaseUnreachable, DrError, FenceBroken, Stale
 from neo4j_dr_operator.failover.actions import (
     Action,
     Assess,
@@ -26,7 +26,7 @@ from neo4j_dr_operator.failover.actions import (
 )
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
-from neo4j_dr_operator.failover.state import Site, other
+from neo4j_dr_operator.failover.state import SITES, Site, other
 from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Reading
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
 
@@ -66,13 +66,16 @@ class Executor:
         dr: str,
         runtimes: dict[Site, SiteRuntime],
         consume: Callable[[Consume], Awaitable[None]],
+        may_open: Callable[[Site], Awaitable[bool]],
         changed: Callable[[], None],
     ) -> None:
-        """`consume` edits the spec; `changed` is called after every outcome."""
+        """`consume` edits the spec; `may_open` confirms an opening with what is stored; `changed`: an outcome came."""
         self.facts = Facts()
         self.keeper: WitnessKeeper | None = None
         self.term = 10.0
         self._dr, self._runtimes, self._consume, self._changed = dr, runtimes, consume, changed
+        self._may_open = may_open
+        self._access_locks: dict[Site, asyncio.Lock] = {site: asyncio.Lock() for site in SITES}
         self._running: dict[Action, asyncio.Task[None]] = {}
         self._not_before: dict[Action, float] = {}
 
@@ -101,6 +104,10 @@ class Executor:
             self.facts.failed = f"{reason}: {error}"
             self._not_before[action] = time.monotonic() + RETRY_PAUSE
             log.warning("%s of %s failed: %s: %s", type(action).__name__, self._dr, reason, error)
+        except Exception:  # the boundary of one action: a mistake of ours is a failed action, not an endless one
+            self.facts.failed = f"InternalError: {type(action).__name__}"
+            self._not_before[action] = time.monotonic() + 10 * RETRY_PAUSE
+            log.exception("%s of %s failed", type(action).__name__, self._dr)
         finally:
             self._running.pop(action, None)
             self._changed()
@@ -117,7 +124,7 @@ class Executor:
             case MakeReadOnly(site=site):
                 await self._access(site, "read-only", timeout)
             case MakeWritable(site=site):
-                await self._access(site, "read-write", timeout)
+                await self._open(site, timeout)
             case ReadPosition():
                 await self._read_position(action, timeout)
             case WriteMark(site=site, role=role, epoch=epoch):
@@ -139,6 +146,17 @@ class Executor:
                 await self._consume(action)
 
     async def _access(self, site: Site, access: Access, timeout: float) -> None:
+        async with self._access_locks[site]:
+            await self._set_access(site, access, timeout)
+
+    async def _open(self, site: Site, timeout: float) -> None:
+        """Open a site only while the stored state wants it: an opening decided earlier must not undo a newer fence."""
+        async with self._access_locks[site]:
+            if not await self._may_open(site):
+                raise Stale(f"the state in which {site} was to be opened is not the stored one any more")
+            await self._set_access(site, "read-write", timeout)
+
+    async def _set_access(self, site: Site, access: Access, timeout: float) -> None:
         asked = time.monotonic()
         seen, changed = await set_access(self._db(site), access, timeout)
         self._runtimes[site].saw(seen, asked, changed)
@@ -182,13 +200,10 @@ class Executor:
         self._runtimes[action.target].soon()
 
     async def _check_fence(self, site: Site, guard: str, timeout: float) -> None:
-        """Nothing came after the final position. A primary that died under the fence took nothing either."""
-        try:
-            await self._must_be_read_only(site, timeout)
-            await sites.check_unwritten(self._db(site), guard, timeout)
-            await self._must_be_read_only(site, timeout)
-        except DatabaseUnreachable as error:
-            log.warning("%s cannot be asked again before the promotion: %s", site, error)
+        """Nothing came after the final position. A primary that cannot be asked may have been opened by a restart."""
+        await self._must_be_read_only(site, timeout)
+        await sites.check_unwritten(self._db(site), guard, timeout)
+        await self._must_be_read_only(site, timeout)
 
     async def _assess(self, site: Site, epoch: int, timeout: float) -> None:
         """Compare only while the returning site is seen read-only, before and after."""

@@ -109,7 +109,7 @@ class WitnessKeeper:
         return None if await self._write(stamped) else "another operator changed the witness first"
 
     async def _write(self, record: WitnessRecord) -> bool:
-        """Compare-and-set; after a lost answer the next read tells what happened."""
+        """Compare-and-set; False when another writer was first. Raises ObjectStoreError with an open outcome."""
         asked = time.monotonic()
         try:
             etag = await self._store.put(self._name, record.model_dump_json(by_alias=True).encode(), self.watch.etag)
@@ -118,6 +118,6 @@ class WitnessKeeper:
             return False
         except ObjectStoreError as error:
             self.watch = self.watch.failed(error.message)
-            return False
+            raise
         self.watch = self.watch.read(record, etag, asked, time.monotonic())
         return True

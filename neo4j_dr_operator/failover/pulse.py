@@ -43,12 +43,22 @@ class Pulse:
         self, runtimes: dict[Site, SiteRuntime], supervisor: LinkSupervisor, changed: Callable[[], None]
     ) -> None:
         """Nothing is held yet."""
-        self.holder: Holder | None = None
+        self._holder: Holder | None = None
         self.keeper: WitnessKeeper | None = None
         self.term = 10.0
         self.last_beat = float("-inf")
         self._runtimes, self._supervisor, self._changed = runtimes, supervisor, changed
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def holder(self) -> Holder | None:
+        """The site whose heartbeat is written and whose lease is renewed, None while nobody's is."""
+        return self._holder
+
+    def hold(self, holder: Holder | None) -> None:
+        """Keep up another site's right to write: the heartbeats of the one before say nothing about it."""
+        if holder != self._holder:
+            self._holder, self.last_beat = holder, float("-inf")
 
     def start(self) -> None:
         """Begin, once."""
@@ -67,8 +77,8 @@ class Pulse:
     async def _beat_forever(self) -> None:
         while True:
             started = time.monotonic()
-            holder = self.holder
-            if holder is not None and await self._beat(holder):
+            holder = self._holder
+            if holder is not None and await self._beat(holder) and holder == self._holder:
                 self.last_beat = started
             await asyncio.sleep(max(0.05, started + HEARTBEAT_PERIOD - time.monotonic()))
 
@@ -107,11 +117,13 @@ class Pulse:
             return await call
         except DrError as error:
             log.debug("heartbeat: %s: %s", error.reason, error)
-            return False
+        except Exception:  # the boundary of one heartbeat: a mistake of ours must not end the loop
+            log.exception("heartbeat")
+        return False
 
     async def _keep_forever(self) -> None:
         while True:
-            keeper, holder = self.keeper, self.holder
+            keeper, holder = self.keeper, self._holder
             if keeper is not None:
                 await self._keep(keeper, holder)
                 self._changed()
@@ -126,3 +138,5 @@ class Pulse:
                 await keeper.refresh()
         except ObjectStoreError as error:
             log.debug("witness: %s: %s", error.reason, error)
+        except Exception:  # the boundary of one look at the witness, for the same reason
+            log.exception("witness")

@@ -45,6 +45,8 @@ class SiteRuntime:
         if endpoint == self.endpoint:
             return
         old, self._db, self.endpoint = self._db, AsyncDatabase(endpoint), endpoint
+        # What was seen elsewhere, or with other credentials, says nothing about what is there now (P6).
+        self.health, self.access, self.mark = SiteHealth(since=time.time()), None, None
         if old is not None:
             await old.close()
         self.soon()
@@ -75,7 +77,10 @@ class SiteRuntime:
         while True:
             started = time.monotonic()
             self._again.clear()
-            await self._probe()
+            try:
+                await self._probe()
+            except Exception:  # the boundary of one probe: a mistake of ours must not end the loop
+                log.exception("probe of %s", self.site)
             # A site that is DOWN is looked at each second: its return is what everybody waits for.
             down = self.health.verdict is Verdict.DOWN
             pause = min(self.interval, 1.0) if down else self.interval

@@ -79,7 +79,9 @@ class StatusWriter:
         self._clusters: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
     def update(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an event."""
+        """Take in the body of an event, unless a newer one is known (versions of one object only grow)."""
+        if self._version and int(body["metadata"]["resourceVersion"]) < int(self._version):
+            return
         self.body = body
         self.status = body.get("status") or {}
         self._version = body["metadata"]["resourceVersion"]
@@ -111,6 +113,11 @@ class StatusWriter:
             return False
         self._version, self.status = stored["metadata"]["resourceVersion"], stored.get("status") or {}
         return True
+
+    async def fresh_control(self) -> Any:
+        """The machine's state as the API server has it now."""
+        fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
+        return (fresh.get("status") or {}).get("control")
 
     async def store_cluster(self, name: str, status: Mapping[str, Any]) -> None:
         """Store a cluster's status where it differs. A conflict is left to the next round."""

@@ -88,9 +88,11 @@ def test_operator_killed_in_every_step(dr: World) -> None:
 def test_operator_killed_while_seeding(dr: World) -> None:
     """Killed ten times; each new operator's worker goes on where the pages are."""
     primary = dr.sites["primary"]
-    primary.query(
-        "UNWIND range(1, 40000) AS i CREATE (a:Person {uid: i, name: 'p' + i})-[:KNOWS {uid: i}]->(:Pet {uid: i})"
-    )
+    for start in range(1, 40_000, 4_000):
+        primary.query(
+            "UNWIND range($a, $a + 3999) AS i CREATE (:Person {uid: i, name: 'p' + i})-[:KNOWS {uid: i}]->(:Pet {uid: i})",
+            a=start,
+        )
     dr.set_up()
     writer = Writer(dr.sites, lambda: "primary")
     for turn in range(10):

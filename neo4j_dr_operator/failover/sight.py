@@ -1,0 +1,46 @@
+"""A link worker's last report as the machine and the metrics see it."""
+
+from __future__ import annotations
+
+from neo4j_dr_operator.failover.state import ControlState, Site, other
+from neo4j_dr_operator.failover.view import LinkView
+from neo4j_dr_operator.replication.supervisor import Worker
+
+
+def link_view(worker: Worker | None, wall: float) -> LinkView | None:
+    """The link as last reported, None when none is wanted; `wall` in seconds makes the age of the last read."""
+    if worker is None:
+        return None
+    report = worker.report
+    source: Site = "primary" if worker.config.link.startswith("primary>") else "secondary"
+    error = report.get("error") or {}
+    read_at, cursor_tx = report.get("readAt"), report.get("cursorTx")
+    return LinkView(
+        source=source,
+        target=other(source),
+        epoch=worker.config.epoch,
+        state=report.get("state") or "starting",
+        cursor=report.get("cursor"),
+        cursor_tx=int(cursor_tx) if cursor_tx is not None else -1,
+        read_age=max(0.0, wall - read_at) if read_at else None,
+        reason=error.get("reason"),
+        message=error.get("message") or "",
+    )
+
+
+def link_lag(worker: Worker | None, state: ControlState, beating: bool, wall: float) -> float | None:
+    """Age in seconds of what the standby holds, None while that is not known.
+
+    While heartbeats are written (`beating`) it is the age of the newest one applied, whoever else writes; while the
+    primary is read-only it is zero once its final position is applied.
+    """
+    if worker is None or worker.report.get("state") != "streaming":
+        return None
+    if state.synced is not None and state.synced.complete:
+        return 0.0
+    beat, read_at = worker.report.get("heartbeat"), worker.report.get("readAt")
+    if beating and beat:
+        return max(0.0, wall - float(beat) / 1000)
+    if worker.report.get("caughtUp") and read_at:
+        return max(0.0, wall - float(read_at))
+    return None
