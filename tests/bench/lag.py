@@ -46,7 +46,8 @@ def _run(source: Neo4j, committed: list[dict[int, float]], until: float, label: 
 
 def _watch(target: Neo4j, seen: queue.Queue[tuple[int, float]], done: threading.Event) -> None:
     """Everything that has become readable, by asking over and over."""
-    following = list(range(WRITERS))  # each writer's numbers arrive in order: a standby is a prefix
+    following = list(range(WRITERS))  # the first number of each writer that was not seen yet
+    known: set[int] = set()
     with target.driver() as driver, driver.session(database="neo4j") as session:
         while True:
             last = done.is_set()
@@ -55,9 +56,12 @@ def _watch(target: Neo4j, seen: queue.Queue[tuple[int, float]], done: threading.
             ).single(strict=True)[0]
             now = time.monotonic()
             for n in new:
-                if n >= following[n % WRITERS]:
+                if n not in known:
+                    known.add(n)
                     seen.put((n, now))
-                    following[n % WRITERS] = n + WRITERS
+            for writer in range(WRITERS):  # a query that meets a commit may see a later number and not an earlier one
+                while following[writer] in known:
+                    following[writer] += WRITERS
             if last:
                 return
             time.sleep(0.005)
