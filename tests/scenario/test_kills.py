@@ -90,7 +90,8 @@ def test_operator_killed_while_seeding(dr: World) -> None:
     primary = dr.sites["primary"]
     for start in range(1, 40_000, 4_000):
         primary.query(
-            "UNWIND range($a, $a + 3999) AS i CREATE (:Person {uid: i, name: 'p' + i})-[:KNOWS {uid: i}]->(:Pet {uid: i})",
+            "UNWIND range($a, $a + 3999) AS i "
+            "CREATE (:Person {uid: i, name: 'p' + i})-[:KNOWS {uid: i}]->(:Pet {uid: i})",
             a=start,
         )
     dr.set_up()
