@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -47,6 +48,7 @@ class WitnessKeeper:
         """`dr` is namespace/name of the resource; `operator` tells this process from others in the record."""
         self._store, self._dr, self._operator = store, dr, operator
         self._name = f"witness/{dr}.json"
+        self._alone = asyncio.Lock()
         self.watch = Watch()
 
     def view(self) -> WitnessView:
@@ -62,6 +64,10 @@ class WitnessKeeper:
 
     async def refresh(self) -> None:
         """Read the object. A failure is kept in the view, never raised: an unreadable witness is a fact."""
+        async with self._alone:
+            await self._read()
+
+    async def _read(self) -> None:
         asked = time.monotonic()
         try:
             stored = await self._store.get(self._name)
@@ -80,23 +86,32 @@ class WitnessKeeper:
     async def renew(self, site: Site, epoch: int, term: float) -> None:
         """Renew the lease of the active site, whose heartbeat has just been written.
 
-        A record behind our epoch is brought up (the highest epoch wins); one ahead of it is left alone.
+        A record behind our epoch is brought up (the highest epoch wins); one ahead of it is left alone. Raises
+        ObjectStoreError when the witness cannot be reached.
         """
-        await self.refresh()
+        async with self._alone:
+            await self._renew(site, epoch, term)
+
+    async def _renew(self, site: Site, epoch: int, term: float) -> None:
+        await self._read()
         record = self.watch.record
         if not self.watch.reachable or (record is not None and record.epoch > epoch):
             return
         if record is not None and (record.holder, record.epoch) == (site, epoch):
             await self._write(record.renewed(term, self._operator, datetime.now(UTC).isoformat()))
             return
-        await self.take(site, epoch, term, force=record is None or record.epoch < epoch)
+        await self._take(site, epoch, term, force=record is None or record.epoch < epoch)
 
     async def take(self, site: Site, epoch: int, term: float, force: bool) -> str | None:
         """Move the lease to `site` at `epoch`; None when it holds it, else the reason why not.
 
-        Raises ObjectStoreError when the witness cannot be reached: that is not a refusal.
+        Raises ObjectStoreError when the witness cannot be reached, or was changed meanwhile: that is no refusal.
         """
-        await self.refresh()
+        async with self._alone:
+            return await self._take(site, epoch, term, force)
+
+    async def _take(self, site: Site, epoch: int, term: float, force: bool) -> str | None:
+        await self._read()
         if not self.watch.reachable:
             raise ObjectStoreError(self.watch.message)
         record = self.watch.record
@@ -106,18 +121,18 @@ class WitnessKeeper:
         if isinstance(wanted, str):
             return wanted
         stamped = wanted.model_copy(update={"operator": self._operator, "renewed_at": datetime.now(UTC).isoformat()})
-        return None if await self._write(stamped) else "another operator changed the witness first"
+        await self._write(stamped)
+        return None
 
-    async def _write(self, record: WitnessRecord) -> bool:
-        """Compare-and-set; False when another writer was first. Raises ObjectStoreError with an open outcome."""
+    async def _write(self, record: WitnessRecord) -> None:
+        """Compare-and-set against what was read last. Raises ObjectStoreError: lost to another writer, or unknown."""
         asked = time.monotonic()
         try:
             etag = await self._store.put(self._name, record.model_dump_json(by_alias=True).encode(), self.watch.etag)
         except PreconditionFailed:
-            await self.refresh()
-            return False
+            await self._read()
+            raise
         except ObjectStoreError as error:
             self.watch = self.watch.failed(error.message)
             raise
         self.watch = self.watch.read(record, etag, asked, time.monotonic())
-        return True
