@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from neo4j_dr_operator.failover.requests import read_only_wanted
+from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
 from neo4j_dr_operator.failover.votes import failover_limitation
@@ -64,7 +64,7 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str) -> l
         _ready(state, seen, why),
         _replication_healthy(state, seen),
         _replication_synced(state, desired, seen),
-        _sync_complete(state),
+        _sync_complete(state, desired),
         _failover_ready(state, desired, seen),
         _available("PrimaryAvailable", state.active, seen),
         _available("StandbyAvailable", state.standby_site, seen, state),
@@ -114,8 +114,10 @@ def _replication_synced(state: ControlState, desired: Desired, seen: Seen) -> Cl
     return Claim(kind, False, "CatchingUp", "the final position of the primary has not been applied yet")
 
 
-def _sync_complete(state: ControlState) -> Claim:
+def _sync_complete(state: ControlState, desired: Desired) -> Claim:
     sync = state.sync
+    if pending_sync(state, desired) is not None:
+        return Claim("SyncComplete", False, "Pending", "a sync was requested and waits for what is under way")
     if sync is None:
         return Claim("SyncComplete", False, "NotRequested", "no sync was requested since the last promotion")
     if sync.refused is not None:

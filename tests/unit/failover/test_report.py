@@ -120,3 +120,10 @@ def test_a_history_item_says_what_it_cost() -> None:
     item = history_item(entry)
     assert item["durationSeconds"] == 2.5
     assert item["startedAt"] == "1970-01-01T00:00:10.000Z"
+
+
+def test_a_sync_that_still_waits_for_an_operation_is_not_complete() -> None:
+    """`kubectl wait` must not see the answer to the request before."""
+    done = following(sync=SyncRequest(direction="forward", requested_at=0.0, goal="g", goal_tx=1, complete=True))
+    asked = Desired(sync=patched("forward"))
+    assert status(done, asked, seen(), "SyncComplete") == ("False", "Pending")
