@@ -169,24 +169,3 @@ def test_databases_and_worker_killed_while_streaming(dr: World) -> None:
         dr.settled("primary", 90)
     same_in_the_end(dr, writer)
     assert dr.status()["epoch"] == 1
-
-
-def test_no_write_is_acknowledged_by_a_fenced_primary(dr: World) -> None:
-    """A client tries the old primary every 50 ms: after its fence was seen nothing is acknowledged there."""
-    dr.set_up()
-    dr.operator.start()
-    dr.settled("primary")
-    writer = Writer(dr.sites, lambda: "primary", pause=0.05)
-    time.sleep(1.0)
-    dr.request("secondary")
-    wait_for("promoted", lambda: dr.status().get("activeSite") == "secondary", 60, 0.05)
-    entry = dr.status()["failover"]["history"][-1]
-    writer.pause()
-    final = dr.sites["secondary"].query("MATCH (o:Order) RETURN max(o.uid) AS n")[0]["n"]
-    assert writer.log.refused > 0
-    assert entry["lostTransactions"] == 0
-    acknowledged = sorted(writer.log.acknowledged)
-    later = [n for n in acknowledged if n > final]
-    dr.settled("secondary")
-    writer.stop()
-    assert later == [], "acknowledged by the old primary after its final position"
