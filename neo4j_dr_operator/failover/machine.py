@@ -198,15 +198,23 @@ def _standby(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
             return state, None, f"{state.standby_site} is held read-only: {state.standby_reason}"
 
 
+def _open_standby(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, str | None]:
+    """Open a standby for the replicator where it was closed; the sentence says what is still awaited."""
+    site, view = state.standby_site, seen.sites[state.standby_site]
+    if site not in state.restricted:
+        return _own_late_restriction(state, seen, site), None
+    if view.access == "read-write":
+        return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), f"{site} is opened"
+    if view.verdict is Verdict.UP:
+        actions.append(MakeWritable(site, state.epoch))
+    return state, f"{site} is opened for the replicator"
+
+
 def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
     site, view = state.standby_site, seen.sites[state.standby_site]
-    if site in state.restricted and view.access == "read-write":
-        return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), None, "opened"
-    if site in state.restricted:
-        if view.verdict is Verdict.UP:
-            actions.append(MakeWritable(site, state.epoch))
-        return state, None, f"{site} is opened for the replicator"
-    state = _own_late_restriction(state, seen, site)
+    state, awaited = _open_standby(state, seen, actions)
+    if awaited is not None:
+        return state, None, awaited
     if view.mark is not None and (view.mark.role, view.mark.epoch) != ("standby", state.epoch):
         actions.append(WriteMark(site, "standby", state.epoch))
     link = seen.link
@@ -258,13 +266,9 @@ def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[
 def _joining(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
     """Open the proven prefix for the replicator and hand the link over, its map inverted."""
     site, view = state.standby_site, seen.sites[state.standby_site]
-    if site in state.restricted and view.access == "read-write":
-        return state.model_copy(update={"restricted": [s for s in state.restricted if s != site]}), None, "opened"
-    if site in state.restricted:
-        if view.verdict is Verdict.UP:
-            actions.append(MakeWritable(site, state.epoch))
-        return state, None, f"{site} is opened for the replicator"
-    state = _own_late_restriction(state, seen, site)
+    state, awaited = _open_standby(state, seen, actions)
+    if awaited is not None:
+        return state, None, awaited
     if view.mark is not None and (view.mark.role, view.mark.epoch) != ("standby", state.epoch):
         actions.append(WriteMark(site, "standby", state.epoch))
         return state, None, f"{site} is marked as the standby of epoch {state.epoch}"
