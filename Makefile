@@ -104,6 +104,11 @@ crds: venv ## write crds/ anew from the models
 bench: doctor ## rates and lags, table and JSON
 	$(call beside-builds,$(PY) -m tests.bench)
 
+.PHONY: soak
+soak: doctor ## the long ones: the operator's path cut for five minutes, 20,000 simulated schedules
+	$(call beside-builds,NEO4J_DR_CUT_SECONDS=300 $(PYTEST) tests/scenario/test_votes.py -k operators_path \
+	  && NEO4J_DR_SEEDS=20000 $(PYTEST) tests/simulation)
+
 # -- tidy up -----------------------------------------------------------------------------------------------------------
 .PHONY: clean
 clean: ## end what dead runs left, forget logs and tool caches (what was built stays)
