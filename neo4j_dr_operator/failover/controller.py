@@ -155,6 +155,7 @@ class RecoveryController:
             return await self._not_ready(error.reason, error.message)
         self._spec = spec
         self._pulse.start()
+        self._load()  # again: while the references were followed, another operator may have stored; no await from here
         desired = desired_of(self._writer.body, spec, clusters)
         state = self._state or ControlState()
         seen = self._see(state, desired)
