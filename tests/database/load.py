@@ -10,9 +10,11 @@ from typing import Any
 import neo4j
 
 from lab import Neo4j
+from tests.database.values import VALUES
 
 LABELS = (["Person"], ["Person", "Admin"], ["Thing"], [])
 TYPES = ("KNOWS", "HAS")
+EVERY_TYPE_SHARE = 0.1
 
 
 class Load(threading.Thread):
@@ -61,17 +63,25 @@ class Load(threading.Thread):
             return self._random.randrange(self._others)
         return self._random.choice(self._own) if self._own else -1
 
+    def _every_type(self) -> dict[str, Any]:
+        """Now and then a value of every property type; the long text is left to the tests of copying."""
+        if self._random.random() >= EVERY_TYPE_SHARE:
+            return {}
+        return {name: value for name, value in VALUES.items() if name != "long_text"}
+
     def _one(self, session: neo4j.Session) -> None:
         dice = self._random.random()
         if dice < 0.45 or not self._own:
             uid = self._uid()
             session.run(
-                "CREATE (n:$($labels) {uid: $uid, at: $at, f: $f}) WITH n OPTIONAL MATCH (m:Old {uid: $other}) "
+                "CREATE (n:$($labels) {uid: $uid, at: $at, f: $f}) SET n += $more "
+                "WITH n OPTIONAL MATCH (m:Old {uid: $other}) "
                 "FOREACH (x IN CASE WHEN m IS NULL THEN [] ELSE [m] END | CREATE (n)-[:KNOWS {w: $uid}]->(x))",
                 labels=[*self._random.choice(LABELS), "Live"],
                 uid=uid,
                 at=time.time(),
                 f=self._random.random(),
+                more=self._every_type(),
                 other=self._random.randrange(self._others) if self._others else -1,
             ).consume()
             self._own.append(uid)
@@ -84,7 +94,8 @@ class Load(threading.Thread):
 
     def _link(self, session: neo4j.Session) -> None:
         session.run(
-            "MATCH (a:Live {uid: $a}), (b:Live {uid: $b}) CREATE (a)-[r:$($type)]->(b) SET r.w = $w",
+            "MATCH (a:Live {uid: $a}), (b:Live {uid: $b}) CREATE (a)-[r:$($type)]->(b) SET r.w = $w, r += $more",
+            more=self._every_type(),
             a=self._random.choice(self._own),
             b=self._random.choice(self._own),
             type=self._random.choice(TYPES),
