@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
     from neo4j_dr_operator.operator import Options, serve
 
-    started = Options(options.namespace, options.region, options.metrics_port, options.liveness_port)
+    started = Options(options.namespace, options.metrics_port, options.liveness_port)
     asyncio.run(serve(started))
     return 0
 

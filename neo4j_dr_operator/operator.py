@@ -26,7 +26,6 @@ class Options:
     """How the operator was started. `namespace` None: all of them; `metrics_port` 0: no metrics."""
 
     namespace: str | None = None
-    region: str | None = None
     metrics_port: int = 8080
     liveness_port: int = 0
 

@@ -135,3 +135,7 @@ class DisasterRecoverySpec(SpecModel):
     failover: Failover = Field(default_factory=Failover, description="When and how the right to write moves.")
     sync: Sync = Field(default_factory=Sync, description="Which way data flows after a failover.")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="What is published about this resource.")
+
+    def cluster_of(self, site: Site) -> str:
+        """Name of the cluster that a site refers to."""
+        return self.primary_cluster_ref if site == "primary" else self.secondary_cluster_ref

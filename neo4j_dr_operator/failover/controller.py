@@ -83,6 +83,7 @@ class RecoveryController:
         self._s3: tuple[S3Address, S3] | None = None
         self._resolved_at = float("-inf")
         self._spec: DisasterRecoverySpec | None = None
+        self._generations: dict[str, object] = {}
         self.update(body)
         self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
 
@@ -106,7 +107,10 @@ class RecoveryController:
     def update_cluster(self, name: str, body: Body) -> None:
         """Take in a newer body of one of its clusters."""
         self._writer.update_cluster(name, body)
-        self._resolved_at = float("-inf")
+        version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
+        if version != self._generations.get(name):  # a new spec; a status, most often our own, refers to nothing
+            self._generations[name] = version
+            self._resolved_at = float("-inf")
         self.wake()
 
     async def close(self) -> None:
@@ -188,9 +192,9 @@ class RecoveryController:
     # -- references -------------------------------------------------------------------------------------------------
 
     def _clusters(self, spec: DisasterRecoverySpec) -> dict[Site, tuple[Body, ClusterSpec]]:
-        names: dict[Site, str] = {"primary": spec.primary_cluster_ref, "secondary": spec.secondary_cluster_ref}
         found: dict[Site, tuple[Body, ClusterSpec]] = {}
-        for site, name in names.items():
+        for site in SITES:
+            name = spec.cluster_of(site)
             body = self._wiring.cluster(self.namespace, name)
             if body is None:
                 raise Unresolved(f"spec.{site}ClusterRef names {name}, which does not exist in {self.namespace}")
@@ -217,7 +221,7 @@ class RecoveryController:
     async def _refer_witness(self, spec: DisasterRecoverySpec) -> None:
         location = spec.failover.quorum.witness
         if location is None:
-            self._pulse.keeper = self._executor.keeper = None
+            self._s3 = self._pulse.keeper = self._executor.keeper = None
             return
         address = await resolve_s3(self._wiring.api, self.namespace, location)
         if self._s3 is not None and self._s3[0] == address:
@@ -280,10 +284,8 @@ class RecoveryController:
         return control == self._control and self._state is not None and site in self._state.restricted
 
     async def _consume(self, action: Consume) -> None:
-        cluster = None
-        if action.site is not None and self._spec is not None:
-            refs = {"primary": self._spec.primary_cluster_ref, "secondary": self._spec.secondary_cluster_ref}
-            cluster = refs[action.site]
+        spec, site = self._spec, action.site
+        cluster = spec.cluster_of(site) if spec is not None and site is not None else None
         await self._writer.consume(action, cluster)
 
     async def _moved(self, before: ControlState, decision: Decision) -> None:

@@ -310,11 +310,11 @@ def _verifying(state: ControlState, op: Operation, desired: Desired, seen: Seen,
             "history": state.remember(entry),
         }
     )
-    closed = supersede_read_only(_close_request(active, op, "Completed", now), desired)
+    closed = supersede_read_only(_close_request(active, op, "Completed"), desired)
     return Decision(closed, f"Active: {op.target} is the primary at epoch {op.epoch}", holder=op.target)
 
 
-def _close_request(state: ControlState, op: Operation, result: str, now: Now | None = None) -> ControlState:
+def _close_request(state: ControlState, op: Operation, result: str) -> ControlState:
     if not op.requested:
         return state
     last = {**state.handled.last, "result": result, "epoch": state.epoch}

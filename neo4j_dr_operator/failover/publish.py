@@ -31,7 +31,7 @@ class Context:
 
     def cluster(self, site: Site) -> str:
         """The cluster a site refers to."""
-        return self.spec.primary_cluster_ref if site == "primary" else self.spec.secondary_cluster_ref
+        return self.spec.cluster_of(site)
 
 
 def merge_conditions(

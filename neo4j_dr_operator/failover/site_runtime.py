@@ -63,10 +63,6 @@ class SiteRuntime:
             self.access_since = asked
         self.access, self.access_at = access, max(asked, self.access_at)
 
-    def unresolved(self, evidence: str) -> None:
-        """Take in that there is no address to probe."""
-        self.health = SiteHealth(evidence=evidence, since=self.health.since or time.time())
-
     def view(self) -> SiteView:
         """What the machine is told."""
         return SiteView(

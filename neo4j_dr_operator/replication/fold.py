@@ -20,7 +20,6 @@ from neo4j_dr_operator.graph.cypher import BOOKKEEPING, SITE
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.changes import Chunk
 
-Labels = tuple[str, ...]
 Properties = dict[str, Any]
 ID_AT = 39
 """Where the number starts in an element id: ``4:<36 characters of uuid>:<number>``."""
