@@ -17,18 +17,17 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.cluster.endpoint import Secrets, Unresolved, resolve, resolve_s3
+from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
 from neo4j_dr_operator.failover import publish
 from neo4j_dr_operator.failover.actions import Consume, Decision, LinkPlan
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
-from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
+from neo4j_dr_operator.failover.references import Clusters, References
 from neo4j_dr_operator.failover.report import Claim
 from neo4j_dr_operator.failover.sight import link_lag, link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
@@ -36,7 +35,6 @@ from neo4j_dr_operator.failover.state import SITES, ControlState, Site, link_nam
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
-from neo4j_dr_operator.objectstore.s3 import S3, S3Address
 from neo4j_dr_operator.replication.supervisor import LinkConfig, LinkSupervisor
 
 log = logging.getLogger(__name__)
@@ -45,8 +43,6 @@ TICK = 0.5
 """Seconds between two looks when nothing wakes the loop."""
 FAULT_STEP = os.environ.get("NEO4J_DR_FAULT_STEP", "")
 """For fault tests: the process kills itself when this step of an operation has just been stored."""
-REFERENCES_PERIOD = 15.0
-"""Seconds after which Secrets are read again, so that rotated credentials are taken up."""
 
 
 class Api(ResourceApi, Secrets, Protocol):
@@ -75,15 +71,14 @@ class RecoveryController:
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
         self._supervisor = LinkSupervisor(self.wake)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
+        names = self.namespace, self.name
+        self._references = References(wiring.api, wiring.cluster, names, wiring.operator, self._sites)
         self._pulse = Pulse(self._sites, self._supervisor, self.wake)
         self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
         self._control: object = None
         self._step: tuple[object, float] = (None, time.monotonic())
-        self._s3: tuple[S3Address, S3] | None = None
-        self._resolved_at = float("-inf")
         self._spec: DisasterRecoverySpec | None = None
-        self._generations: dict[str, object] = {}
         self.update(body)
         self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
 
@@ -107,10 +102,7 @@ class RecoveryController:
     def update_cluster(self, name: str, body: Body) -> None:
         """Take in a newer body of one of its clusters."""
         self._writer.update_cluster(name, body)
-        version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
-        if version != self._generations.get(name):  # a new spec; a status, most often our own, refers to nothing
-            self._generations[name] = version
-            self._resolved_at = float("-inf")
+        self._references.changed(name, body)
         self.wake()
 
     async def close(self) -> None:
@@ -149,8 +141,8 @@ class RecoveryController:
         self._load()
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
-            clusters = self._clusters(spec)
-            await self._refer(spec, clusters)
+            clusters = self._references.clusters(spec)
+            await self._references.follow(spec, clusters)
         except ValidationError as error:
             return await self._not_ready("InvalidSpec", _first_error(error))
         except DrError as error:
@@ -158,6 +150,9 @@ class RecoveryController:
                 raise
             return await self._not_ready(error.reason, error.message)
         self._spec = spec
+        self._pulse.keeper = self._executor.keeper = self._references.keeper
+        check = spec.failover.health_check
+        self._pulse.term = self._executor.term = term_for(check.interval.seconds, check.consecutive_failures)
         self._pulse.start()
         self._load()  # again: while the references were followed, another operator may have stored; no await from here
         desired = desired_of(self._writer.body, spec, clusters)
@@ -188,47 +183,6 @@ class RecoveryController:
             self._step = (key, time.monotonic())
             self._executor.facts.new_step()
         return Now(time.time(), time.monotonic(), self._step[1])
-
-    # -- references -------------------------------------------------------------------------------------------------
-
-    def _clusters(self, spec: DisasterRecoverySpec) -> dict[Site, tuple[Body, ClusterSpec]]:
-        found: dict[Site, tuple[Body, ClusterSpec]] = {}
-        for site in SITES:
-            name = spec.cluster_of(site)
-            body = self._wiring.cluster(self.namespace, name)
-            if body is None:
-                raise Unresolved(f"spec.{site}ClusterRef names {name}, which does not exist in {self.namespace}")
-            found[site] = (body, ClusterSpec.read(body.get("spec") or {}))
-        return found
-
-    async def _refer(self, spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> None:
-        """Follow the references now and then; keeps what it had while the API server is away."""
-        if time.monotonic() - self._resolved_at < REFERENCES_PERIOD and spec == self._spec:
-            return
-        check = spec.failover.health_check
-        for site, (body, cluster_spec) in clusters.items():
-            runtime = self._sites[site]
-            runtime.interval, runtime.timeout = check.interval.seconds, check.timeout.seconds
-            runtime.failures = check.consecutive_failures
-            name = body["metadata"]["name"]
-            own, link = await resolve(self._wiring.api, self.namespace, name, cluster_spec, runtime.timeout)
-            await runtime.point(own, link)
-        await self._refer_witness(spec)
-        term = term_for(check.interval.seconds, check.consecutive_failures)
-        self._pulse.term = self._executor.term = term
-        self._resolved_at = time.monotonic()
-
-    async def _refer_witness(self, spec: DisasterRecoverySpec) -> None:
-        location = spec.failover.quorum.witness
-        if location is None:
-            self._s3 = self._pulse.keeper = self._executor.keeper = None
-            return
-        address = await resolve_s3(self._wiring.api, self.namespace, location)
-        if self._s3 is not None and self._s3[0] == address:
-            return
-        timeout = min(5.0, max(1.0, spec.failover.health_check.timeout.seconds / 2))
-        self._s3 = (address, S3(address, timeout))
-        self._pulse.keeper = self._executor.keeper = WitnessKeeper(self._s3[1], self.dr, self._wiring.operator)
 
     # -- sight ------------------------------------------------------------------------------------------------------
 
@@ -329,7 +283,7 @@ class RecoveryController:
         desired: Desired,
         seen: Seen,
         spec: DisasterRecoverySpec,
-        clusters: Mapping[Site, tuple[Body, ClusterSpec]],
+        clusters: Clusters,
     ) -> bool:
         """Store status and cluster statuses; False when another operator was first."""
         state = decision.state

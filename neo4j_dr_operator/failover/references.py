@@ -1,0 +1,90 @@
+"""What a resource refers to, followed: its clusters, their Secrets, the witness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from neo4j_dr_operator.api.cluster import ClusterSpec
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.cluster.endpoint import Secrets, Unresolved, resolve, resolve_s3
+from neo4j_dr_operator.failover.desired import Body
+from neo4j_dr_operator.failover.keeper import WitnessKeeper
+from neo4j_dr_operator.failover.site_runtime import SiteRuntime
+from neo4j_dr_operator.failover.state import SITES, Site
+from neo4j_dr_operator.objectstore.s3 import S3, S3Address
+
+Clusters = Mapping[Site, tuple[Body, ClusterSpec]]
+
+PERIOD = 15.0
+"""Seconds after which Secrets are read again, so that rotated credentials are taken up."""
+
+
+class References:
+    """Points the two sites and the witness of one resource at what its spec names."""
+
+    def __init__(
+        self,
+        secrets: Secrets,
+        cluster: Callable[[str, str], Body | None],
+        dr: tuple[str, str],
+        operator: str,
+        sites: Mapping[Site, SiteRuntime],
+    ) -> None:
+        """`cluster` gives a cluster's body as last seen, by namespace and name; `dr` is the resource's."""
+        self.keeper: WitnessKeeper | None = None
+        """The witness that is referred to, None without one."""
+        self._secrets, self._cluster, self._operator, self._sites = secrets, cluster, operator, sites
+        self._namespace, self._name = dr
+        self._s3: tuple[S3Address, S3] | None = None
+        self._spec: DisasterRecoverySpec | None = None
+        self._at = float("-inf")
+        self._generations: dict[str, object] = {}
+
+    def changed(self, name: str, body: Body) -> None:
+        """A cluster was seen anew: with another spec it is followed at once; a status refers to nothing."""
+        version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
+        if version != self._generations.get(name):
+            self._generations[name] = version
+            self._at = float("-inf")
+
+    def clusters(self, spec: DisasterRecoverySpec) -> Clusters:
+        """Both clusters as last seen. Raises Unresolved for one that is not there."""
+        found: dict[Site, tuple[Body, ClusterSpec]] = {}
+        for site in SITES:
+            name = spec.cluster_of(site)
+            body = self._cluster(self._namespace, name)
+            if body is None:
+                raise Unresolved(f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}")
+            found[site] = (body, ClusterSpec.read(body.get("spec") or {}))
+        return found
+
+    async def follow(self, spec: DisasterRecoverySpec, clusters: Clusters) -> None:
+        """Follow them now and then, and when the spec changed; what was had before stays until all was read.
+
+        Raises Unresolved, KubernetesError, or what an address that cannot be used raises.
+        """
+        if time.monotonic() - self._at < PERIOD and spec == self._spec:
+            return
+        check = spec.failover.health_check
+        for site, (body, cluster_spec) in clusters.items():
+            runtime = self._sites[site]
+            runtime.interval, runtime.timeout = check.interval.seconds, check.timeout.seconds
+            runtime.failures = check.consecutive_failures
+            name = body["metadata"]["name"]
+            own, link = await resolve(self._secrets, self._namespace, name, cluster_spec, runtime.timeout)
+            await runtime.point(own, link)
+        await self._follow_witness(spec)
+        self._spec, self._at = spec, time.monotonic()
+
+    async def _follow_witness(self, spec: DisasterRecoverySpec) -> None:
+        location = spec.failover.quorum.witness
+        if location is None:
+            self._s3 = self.keeper = None
+            return
+        address = await resolve_s3(self._secrets, self._namespace, location)
+        if self._s3 is not None and self._s3[0] == address:
+            return
+        timeout = min(5.0, max(1.0, spec.failover.health_check.timeout.seconds / 2))
+        self._s3 = (address, S3(address, timeout))
+        self.keeper = WitnessKeeper(self._s3[1], f"{self._namespace}/{self._name}", self._operator)
