@@ -1,4 +1,4 @@
-"""Building blocks shared by the custom resources: model bases, durations, names, S3 locations.
+"""Building blocks shared by the custom resources: model bases, CEL rules, durations.
 
 JSON names are the camelCase of the Python names. Cross-field rules that the API server must enforce are CEL expressions
 kept beside the model they speak of (``rule``), so that the models stay the only source of ``crds/``.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AwareDatetime, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -26,8 +26,6 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PATTERN = r"^([0-9]{1,6}(ms|s|m|h))+$"
 _DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h)")
 _DURATION_MAX_LENGTH = 32
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_HOST = r"([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 
 
 def rule(expression: str, message: str, *, field: str | None = None) -> dict[str, str]:
@@ -42,8 +40,18 @@ def rules(*entries: dict[str, str]) -> dict[str, Any]:
 
 
 def immutable(what: str) -> dict[str, Any]:
-    """``json_schema_extra`` of a required field that may never change; ``what`` names it in the refusal."""
+    """``json_schema_extra`` of a field that may never change once set; ``what`` names it in the refusal."""
     return rules(rule("self == oldSelf", f"{what} cannot be changed: create another resource instead"))
+
+
+def map_by(*keys: str) -> dict[str, Any]:
+    """``json_schema_extra`` of a list whose items are told apart by these fields: duplicates are refused, and a
+    server-side apply merges item by item."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+UNIQUE: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+"""``json_schema_extra`` of a list of different values."""
 
 
 class SpecModel(BaseModel):
@@ -130,45 +138,3 @@ class Interval(Duration):
 
 Instant = AwareDatetime
 """A point in time with its offset (RFC 3339 on the wire)."""
-
-Name = Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^{_LABEL}$")]
-"""Name of a resource of ours; a DNS label, since Services and pods are named after it."""
-
-SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
-"""Name of a Secret in the namespace of the resource that refers to it."""
-
-Region = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
-"""Name of a region; the same text everywhere it is meant. A label value, so that it can be selected by."""
-
-BoltUri = Annotated[str, Field(max_length=512, pattern=rf"^(bolt|neo4j)(\+s)?://{_HOST}(:[0-9]{{1,5}})?$")]
-"""Address of a database: scheme, host and port only, so no password can hide in it. With ``+s``, TLS."""
-
-HostPort = Annotated[str, Field(max_length=512, pattern=rf"^{_HOST}(:[0-9]{{1,5}})?$")]
-"""Host with an optional port (Bolt's 7687 when left out)."""
-
-
-class S3Location(SpecModel):
-    """A place in S3 or in a store that speaks its protocol."""
-
-    type: Literal["s3"] = Field(description="Kind of object store. Only s3 is known.")
-    bucket: Annotated[
-        str,
-        Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$"),
-    ] = Field(description="Name of the bucket. It must exist.")
-    region: Region | None = Field(default=None, description="Region of the bucket; by default the SDK's own setting.")
-    path: Annotated[str, Field(max_length=512, pattern=r"^[A-Za-z0-9/!_.*'()-]*$")] | None = Field(
-        default=None, description="Prefix of all keys. Leading and trailing slashes do not count."
-    )
-    endpoint: Annotated[str, Field(max_length=512, pattern=rf"^https?://{_HOST}(:[0-9]{{1,5}})?/?$")] | None = Field(
-        default=None, description="URL of the store where it is not Amazon's, such as https://minio.example.com:9000."
-    )
-    credentials_secret: SecretName | None = Field(
-        default=None,
-        description="Secret with the keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN. "
-        "By default the SDK's own chain of credentials.",
-    )
-
-    @property
-    def prefix(self) -> str:
-        """``path`` without outer slashes; empty at the root of the bucket."""
-        return (self.path or "").strip("/")

@@ -6,19 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from neo4j_dr_operator.api.base import (
-    BoltUri,
-    HostPort,
-    Instant,
-    Name,
-    Region,
-    SecretName,
-    SpecModel,
-    StatusModel,
-    rule,
-    rules,
-)
+from neo4j_dr_operator.api.base import UNIQUE, Instant, SpecModel, StatusModel, map_by, rule, rules
 from neo4j_dr_operator.api.conditions import Conditions
+from neo4j_dr_operator.api.formats import BoltUri, HostPort, Name, Quantity, Region, SecretName
 
 ClusterRole = Literal["primary", "secondary"]
 
@@ -28,7 +18,9 @@ _RUN_BY_OPERATOR = "Used when the operator runs the cluster itself; not acted on
 class Image(SpecModel):
     """Container image of the database."""
 
-    repo: Annotated[str, Field(min_length=1, max_length=255)] = Field(description="Repository, such as neo4j.")
+    repo: Annotated[
+        str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9][a-z0-9._:-]*(/[a-z0-9][a-z0-9._-]*)*$")
+    ] = Field(description="Repository, such as neo4j.")
     tag: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] = Field(
         description="Tag, such as 5.26-enterprise."
     )
@@ -45,9 +37,21 @@ class Storage(SpecModel):
     """Volume of each server."""
 
     class_name: SecretName | None = Field(default=None, description="StorageClass; by default the cluster's default.")
-    size: Annotated[str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")] = Field(
-        description="Size of one volume as a Kubernetes quantity, such as 500Gi."
-    )
+    size: Quantity = Field(description="Size of one volume as a Kubernetes quantity, such as 500Gi.")
+
+
+class ResourceList(SpecModel):
+    """Amounts of computing resources."""
+
+    cpu: Quantity | None = Field(default=None, description="Cores, such as 500m.")
+    memory: Quantity | None = Field(default=None, description="Memory, such as 2Gi.")
+
+
+class Resources(SpecModel):
+    """Computing resources of each server."""
+
+    requests: ResourceList | None = Field(default=None, description="What is reserved.")
+    limits: ResourceList | None = Field(default=None, description="What may be used at most.")
 
 
 class External(SpecModel):
@@ -72,12 +76,38 @@ class External(SpecModel):
     )
 
 
+class AccessRole(SpecModel):
+    """A role of people who work with the cluster through the Kubernetes API."""
+
+    name: Name = Field(description="Name of the role.")
+    permissions: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[a-z-]+:([a-z-]+|\*)$")]],
+        Field(min_length=1, max_length=64, json_schema_extra=UNIQUE),
+    ] = Field(description="What it may do, as subject:action, such as cluster:failover or disaster-recovery:*.")
+
+
+class Rbac(SpecModel):
+    """Roles of people."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("!self.enabled || self.roles.size() > 0", "enabled: true needs at least one of roles")
+        )
+    )
+
+    enabled: bool = Field(default=False, description="Make the roles below.")
+    roles: Annotated[list[AccessRole], Field(max_length=32, json_schema_extra=map_by("name"))] = Field(
+        default_factory=list, description="The roles."
+    )
+
+
 class Auth(SpecModel):
-    """How the operator signs in."""
+    """How the operator signs in, and who may do what."""
 
     admin_secret: SecretName = Field(
         description="Secret with the keys username and password, or NEO4J_AUTH as user/password."
     )
+    rbac: Rbac = Field(default_factory=Rbac, description="Roles of people.")
 
 
 class ClusterDisasterRecovery(SpecModel):
@@ -89,7 +119,7 @@ class ClusterDisasterRecovery(SpecModel):
     )
     region: Region | None = Field(default=None, description="Region the cluster runs in.")
     primary_endpoint: HostPort | None = Field(
-        default=None, description="Address of the primary as this cluster reaches it; external.uri comes first."
+        default=None, description="Address of the primary as this cluster reaches it: host and port, 7687 by default."
     )
 
 
@@ -102,6 +132,7 @@ class ClusterSpec(SpecModel):
     image: Image | None = Field(default=None, description=f"Container image. {_RUN_BY_OPERATOR}")
     topology: Topology | None = Field(default=None, description=f"Servers of the cluster. {_RUN_BY_OPERATOR}")
     storage: Storage | None = Field(default=None, description=f"Volumes of the servers. {_RUN_BY_OPERATOR}")
+    resources: Resources | None = Field(default=None, description=f"Computing resources. {_RUN_BY_OPERATOR}")
     external: External | None = Field(
         default=None, description="Set for a cluster that the operator does not run: where to reach it."
     )
@@ -125,6 +156,9 @@ class ClusterStatus(StatusModel):
     epoch: int | None = Field(default=None, description="Newest epoch seen; it only grows.")
     recovery: Name | None = Field(default=None, description="Disaster recovery resource this cluster belongs to.")
     since: Instant | None = Field(default=None, description="When role or epoch last changed.")
+    not_yet_supported: list[str] = Field(
+        default_factory=list, description="Fields of the spec that this version does not act on."
+    )
     message: str | None = Field(default=None, description="What is happening, for people.")
     observed_generation: int | None = Field(default=None, description="metadata.generation that this status speaks of.")
     conditions: Conditions = Field(

@@ -1,4 +1,4 @@
-"""``Neo4jDisasterRecovery``: what a user asks for when two clusters are to stand in for each other."""
+"""``Neo4jDisasterRecovery``: what a user asks for when clusters are to stand in for each other."""
 
 from __future__ import annotations
 
@@ -6,81 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from neo4j_dr_operator.api.base import (
-    Interval,
-    Name,
-    Region,
-    S3Location,
-    Site,
-    SpecModel,
-    immutable,
-    rule,
-    rules,
-)
-
-
-class CrossRegion(SpecModel):
-    """Regions of the two sites and how they are kept alike."""
-
-    primary_region: Region | None = Field(default=None, description="Region of primaryClusterRef.")
-    secondary_region: Region | None = Field(default=None, description="Region of secondaryClusterRef.")
-    replication_mode: Literal["async"] = Field(
-        default="async", description="async: a commit does not wait for the standby."
-    )
-
-
-class Replication(SpecModel):
-    """How the standby follows the primary."""
-
-    interval: Interval = Field(
-        default=Interval("5m"),
-        description="Longest pause between two syncs; never a delay, since the change stream is followed at once.",
-    )
-    timeout: Interval = Field(default=Interval("30s"), description="Time limit of one query of a link.")
-    retries: Annotated[int, Field(ge=0, le=100)] = Field(
-        default=3, description="Failed attempts in a row before the link is reported as unhealthy; it goes on trying."
-    )
-    batch_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=5000, description="Most changes applied in one transaction of the standby, unless one alone is larger."
-    )
-
-
-class HealthCheck(SpecModel):
-    """How the sites are probed."""
-
-    interval: Interval = Field(default=Interval("30s"), description="Time from the start of one probe to the next.")
-    timeout: Interval = Field(default=Interval("10s"), description="Time limit of one probe.")
-    consecutive_failures: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=3, description="Failed probes in a row that make a site DOWN."
-    )
-
-
-class Quorum(SpecModel):
-    """Who votes, besides the two sites, on which of them may write."""
-
-    witness: S3Location | None = Field(
-        default=None,
-        description="Where the lease on the right to write is kept. Best outside both regions. Without a witness there "
-        "is no automatic promotion; planned and emergency failovers need none.",
-    )
-
-
-class Failover(SpecModel):
-    """When and how the right to write moves. target and emergency are requests: each is carried out once."""
-
-    automatic: bool = Field(default=False, description="Promote the standby when a majority finds the primary dead.")
-    target: Site | None = Field(
-        default=None,
-        description="Request: make this site (primary: primaryClusterRef, secondary: secondaryClusterRef) the active "
-        "one. Taken out of the spec once carried out.",
-    )
-    emergency: bool | None = Field(
-        default=None,
-        description="With target: do not wait for the old primary to agree; what it had not sent is lost, and counted. "
-        "Taken out of the spec once carried out.",
-    )
-    health_check: HealthCheck = Field(default_factory=HealthCheck, description="How the sites are probed.")
-    quorum: Quorum = Field(default_factory=Quorum, description="Who votes on which site may write.")
+from neo4j_dr_operator.api.backup import Backup
+from neo4j_dr_operator.api.base import Site, SpecModel, immutable, map_by, rule, rules
+from neo4j_dr_operator.api.cluster import Resources, Topology
+from neo4j_dr_operator.api.failover import Failover
+from neo4j_dr_operator.api.formats import Name, Region
+from neo4j_dr_operator.api.monitoring import Monitoring
+from neo4j_dr_operator.api.replication import CrossRegion, Replication
 
 
 class Sync(SpecModel):
@@ -93,49 +25,106 @@ class Sync(SpecModel):
     )
 
 
-class Prometheus(SpecModel):
-    """Metrics for Prometheus."""
+class SecondaryCluster(SpecModel):
+    """One of several standbys. An item whose name is known from before inherits what it leaves out."""
 
-    enabled: bool = Field(default=True, description="Publish the metrics of this resource.")
-    service_monitor: bool = Field(default=False, description="Make a ServiceMonitor where its kind is installed.")
+    name: Name = Field(description="Name of the standby in this resource.")
+    cluster_ref: Name | None = Field(
+        default=None, description="Neo4jEnterpriseCluster in the same namespace. Needed when the name is new."
+    )
+    region: Region | None = Field(default=None, description="Region of that cluster.")
+    priority: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="Order of promotion: the lowest number first."
+    )
+    resources: Resources | None = Field(default=None, description="Computing resources while it is a standby.")
+    topology: Topology | None = Field(default=None, description="Servers while it is a standby.")
 
 
-class Monitoring(SpecModel):
-    """What is published about this resource."""
-
-    enabled: bool = Field(default=True, description="Publish anything at all.")
-    prometheus: Prometheus = Field(default_factory=Prometheus, description="Metrics for Prometheus.")
+_SECONDARIES = rules(
+    rule(
+        "self.all(a, !has(a.clusterRef) || self.exists_one(b, has(b.clusterRef) && b.clusterRef == a.clusterRef))",
+        "each clusterRef must be named once",
+    ),
+    rule(
+        "self.all(a, !has(a.priority) || self.exists_one(b, has(b.priority) && b.priority == a.priority))",
+        "each priority must be given once",
+    ),
+)
+_SPEC_RULES = rules(
+    rule(
+        "has(self.secondaryClusterRef) != has(self.secondaryClusters)",
+        "exactly one of secondaryClusterRef and secondaryClusters must be given",
+        field=".secondaryClusterRef",
+    ),
+    rule(
+        "!has(self.secondaryClusterRef) || self.primaryClusterRef != self.secondaryClusterRef",
+        "must name another cluster than primaryClusterRef",
+        field=".secondaryClusterRef",
+    ),
+    rule(
+        "!has(self.secondaryClusters) || "
+        "self.secondaryClusters.all(s, !has(s.clusterRef) || s.clusterRef != self.primaryClusterRef)",
+        "must name other clusters than primaryClusterRef",
+        field=".secondaryClusters",
+    ),
+    rule(
+        "has(self.secondaryClusterRef) == has(oldSelf.secondaryClusterRef)",
+        "cannot be given or taken away later: create another resource instead",
+        field=".secondaryClusterRef",
+    ),
+    rule(
+        "!has(self.replication.topology) || !has(self.crossRegion.primaryRegion) || "
+        "self.replication.topology.primary == self.crossRegion.primaryRegion",
+        "must be the region that crossRegion.primaryRegion names",
+        field=".replication.topology.primary",
+    ),
+    rule(
+        "self.replication.mode != 'cascading' || has(self.replication.topology)",
+        "is needed with mode: cascading",
+        field=".replication.topology",
+    ),
+)
 
 
 class DisasterRecoverySpec(SpecModel):
-    """Two clusters that stand in for each other."""
+    """Clusters that stand in for each other."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.primaryClusterRef != self.secondaryClusterRef",
-                "must name another cluster than primaryClusterRef",
-                field=".secondaryClusterRef",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=_SPEC_RULES)
 
     primary_cluster_ref: Name = Field(
         description="Neo4jEnterpriseCluster, in the same namespace, that is primary to begin with; its site is called "
         "primary ever after.",
         json_schema_extra=immutable("primaryClusterRef"),
     )
-    secondary_cluster_ref: Name = Field(
+    secondary_cluster_ref: Annotated[Name, Field(json_schema_extra=immutable("secondaryClusterRef"))] | None = Field(
+        default=None,
         description="Neo4jEnterpriseCluster, in the same namespace, that is standby to begin with; its site is called "
         "secondary ever after.",
-        json_schema_extra=immutable("secondaryClusterRef"),
     )
+    secondary_clusters: (
+        Annotated[
+            list[SecondaryCluster],
+            Field(min_length=1, max_length=16, json_schema_extra=map_by("name") | _SECONDARIES),
+        ]
+        | None
+    ) = Field(default=None, description="Several standbys, instead of secondaryClusterRef.")
     cross_region: CrossRegion = Field(default_factory=CrossRegion, description="Regions of the two sites.")
     replication: Replication = Field(default_factory=Replication, description="How the standby follows the primary.")
     failover: Failover = Field(default_factory=Failover, description="When and how the right to write moves.")
     sync: Sync = Field(default_factory=Sync, description="Which way data flows after a failover.")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="What is published about this resource.")
+    backup: Backup = Field(default_factory=Backup, description="Snapshots on a schedule.")
 
     def cluster_of(self, site: Site) -> str:
-        """Name of the cluster that a site refers to."""
-        return self.primary_cluster_ref if site == "primary" else self.secondary_cluster_ref
+        """Name of the cluster that a site refers to; empty for a secondary that is one of several."""
+        return self.primary_cluster_ref if site == "primary" else self.secondary_cluster_ref or ""
+
+    def region_of(self, site: Site) -> str | None:
+        """Region given for a site."""
+        regions = self.cross_region
+        return regions.primary_region if site == "primary" else regions.secondary_region
+
+    @property
+    def encrypted_links(self) -> bool:
+        """Whether plain Bolt is refused."""
+        return self.replication.encryption or self.cross_region.networking.encryption.in_transit

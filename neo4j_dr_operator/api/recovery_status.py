@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from neo4j_dr_operator.api.base import Instant, Site, StatusModel
+from neo4j_dr_operator.api.base import Instant, Site, StatusModel, map_by
 from neo4j_dr_operator.api.conditions import Conditions
 
 Verdict = Literal["UP", "DOWN", "DEGRADED", "UNKNOWN"]
@@ -32,7 +32,7 @@ CONDITION_TYPES = (
 )
 """Every condition of a disaster recovery resource."""
 
-_BY_SITE: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["site"]}
+_BY_SITE = map_by("site")
 
 
 class SeedProgress(StatusModel):
@@ -59,6 +59,70 @@ class SiteReplication(StatusModel):
     position: str | None = Field(default=None, description="Change identifier applied last.")
     seed: SeedProgress | None = Field(default=None, description="Progress of the first copy, while it runs.")
     message: str | None = Field(default=None, description="What keeps the link from working, for people.")
+
+
+class SiteEndpoint(StatusModel):
+    """Where one site is reached."""
+
+    site: Site = Field(description="The site.")
+    cluster: str | None = Field(default=None, description="Cluster of that site.")
+    address: str | None = Field(default=None, description="Address in use: scheme, host and port.")
+    source: str | None = Field(default=None, description="Field that the address comes from, or Service.")
+    encrypted: bool | None = Field(default=None, description="Whether the connection is under TLS.")
+
+
+class ShippingStatus(StatusModel):
+    """The archive of transactions as it grows."""
+
+    state: str | None = Field(default=None, description="State of the shipper, such as shipping.")
+    site: Site | None = Field(default=None, description="Site whose transactions are shipped.")
+    epoch: int | None = Field(default=None, description="Epoch that segments are written under.")
+    segment: int | None = Field(default=None, description="Number of the last segment in this epoch.")
+    position: str | None = Field(default=None, description="Change identifier at its end.")
+    shipped_at: Instant | None = Field(default=None, description="When it was stored.")
+    age_seconds: float | None = Field(
+        default=None, description="Age of the newest moment up to which everything is archived, in seconds."
+    )
+    backlog_transactions: int | None = Field(default=None, description="Transactions not archived yet.")
+    message: str | None = Field(default=None, description="What keeps the shipper from working, for people.")
+
+
+class RecoveryGap(StatusModel):
+    """A span of time that cannot be restored to."""
+
+    # ``from_time`` is ``from`` outside, which is a keyword here; ``to_time`` goes with it.
+    model_config = ConfigDict(alias_generator=lambda name: to_camel(name.removesuffix("_time")))
+
+    from_time: Instant | None = Field(default=None, description="Last moment before it.")
+    to_time: Instant | None = Field(default=None, description="First moment after it.")
+    reason: str | None = Field(default=None, description="Why it is there.")
+
+
+class RecoveryWindow(StatusModel):
+    """The points in time that can be restored to."""
+
+    earliest: Instant | None = Field(default=None, description="The first one.")
+    latest: Instant | None = Field(default=None, description="The last one.")
+    gaps: list[RecoveryGap] = Field(default_factory=list, description="Spans between them that cannot.")
+
+
+class BackupStatus(StatusModel):
+    """Snapshots taken."""
+
+    last_snapshot: str | None = Field(default=None, description="Name of the newest one.")
+    last_completed_at: Instant | None = Field(default=None, description="When it was complete.")
+    next_at: Instant | None = Field(default=None, description="When the next one is due.")
+    snapshots: int | None = Field(default=None, description="Snapshots kept.")
+    message: str | None = Field(default=None, description="What keeps backups from working, for people.")
+
+
+class KnownSecondary(StatusModel):
+    """A standby by its name, with what later items of that name inherit."""
+
+    name: str = Field(description="Name of the standby.")
+    cluster_ref: str | None = Field(default=None, description="Its cluster.")
+    region: str | None = Field(default=None, description="Its region.")
+    priority: int | None = Field(default=None, description="Order of promotion.")
 
 
 class SiteHealth(StatusModel):
@@ -142,6 +206,18 @@ class DisasterRecoveryStatus(StatusModel):
     )
     health: Annotated[list[SiteHealth], Field(json_schema_extra=_BY_SITE)] = Field(
         default_factory=list, description="What the probes say, one entry a site."
+    )
+    endpoints: Annotated[list[SiteEndpoint], Field(json_schema_extra=_BY_SITE)] = Field(
+        default_factory=list, description="Where the sites are reached, one entry a site."
+    )
+    shipping: ShippingStatus | None = Field(default=None, description="The archive of transactions.")
+    recovery: RecoveryWindow | None = Field(default=None, description="Points in time that can be restored to.")
+    backup: BackupStatus | None = Field(default=None, description="Snapshots taken.")
+    secondary_clusters: Annotated[list[KnownSecondary], Field(json_schema_extra=map_by("name"))] = Field(
+        default_factory=list, description="Standbys of spec.secondaryClusters, with what they inherited."
+    )
+    not_yet_supported: list[str] = Field(
+        default_factory=list, description="Fields of the spec that this version does not act on."
     )
     failover: FailoverStatus = Field(default_factory=FailoverStatus, description="Requests and what became of them.")
     control: dict[str, Any] | None = Field(

@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from neo4j_dr_operator.api.base import Instant, Name, S3Location, SpecModel, StatusModel, immutable
+from neo4j_dr_operator.api.base import Instant, SpecModel, StatusModel, immutable
 from neo4j_dr_operator.api.conditions import Conditions
+from neo4j_dr_operator.api.formats import Name
+from neo4j_dr_operator.api.storage import S3Location
 
 
 class RestoreSource(SpecModel):
@@ -35,10 +37,23 @@ class RestoreSpec(SpecModel):
     options: RestoreOptions = Field(default_factory=RestoreOptions, description="How to restore.")
 
 
+class RestoreCounts(StatusModel):
+    """What a restore has brought back."""
+
+    transactions: int | None = Field(default=None, description="Transactions replayed.")
+    nodes: int | None = Field(default=None, description="Nodes in the restored graph.")
+    relationships: int | None = Field(default=None, description="Relationships in the restored graph.")
+
+
 class RestoreStatus(StatusModel):
     """Observed state of a restore."""
 
     phase: str | None = Field(default=None, description="One word for where the restore is, such as Pending.")
+    restored_to: Instant | None = Field(default=None, description="Commit time of the last transaction restored.")
+    counts: RestoreCounts | None = Field(default=None, description="What has been brought back.")
+    not_yet_supported: list[str] = Field(
+        default_factory=list, description="Fields of the spec that this version does not act on."
+    )
     message: str | None = Field(default=None, description="What is happening, for people.")
     observed_generation: int | None = Field(default=None, description="metadata.generation that this status speaks of.")
     conditions: Conditions = Field(default_factory=list, description="Complete and Failed.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from neo4j_dr_operator.api.base import S3Location
+from neo4j_dr_operator.api.storage import S3Location
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.errors import DrError, NotFound
 from neo4j_dr_operator.graph.bolt import Endpoint

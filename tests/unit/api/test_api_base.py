@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from neo4j_dr_operator.api.base import BoltUri, Duration, Interval, Name, S3Location, SpecModel
+from neo4j_dr_operator.api.base import Duration, Interval, SpecModel
+from neo4j_dr_operator.api.formats import BoltUri, Name
+from neo4j_dr_operator.api.storage import S3Location
 
 
 @pytest.mark.parametrize(
