@@ -77,9 +77,20 @@ def _properties(source: Schema, defs: Mapping[str, Schema], path: str, *, stored
         if "description" not in child:
             raise UnsupportedSchema(f"{path}.{name}: no description")
         if not stored and "properties" in child and name not in required and "anyOf" not in node:
-            child = _ordered(child | {"default": {}})
+            child = _ordered(child | {"default": _default(child)})
         made[name] = child
     return made
+
+
+def _default(schema: Schema) -> Schema:
+    """The default of an object that may be left out.
+
+    The API server fills in what is inside a default afterwards, but tries the object's rules on it before: so where
+    there are rules the default is written out.
+    """
+    if "x-kubernetes-validations" not in schema:
+        return {}
+    return {name: child["default"] for name, child in schema["properties"].items() if "default" in child}
 
 
 def _ordered(schema: Schema) -> Schema:
