@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from neo4j_dr_operator.failover.state import ControlState, Site, other
 from neo4j_dr_operator.failover.view import LinkView
-from neo4j_dr_operator.replication.supervisor import Worker
+from neo4j_dr_operator.replication.supervisor import LinkConfig
+from neo4j_dr_operator.workers import Worker
 
 
-def link_view(worker: Worker | None, wall: float) -> LinkView | None:
+def link_view(worker: Worker[LinkConfig] | None, wall: float) -> LinkView | None:
     """The link as last reported, None when none is wanted; `wall` in seconds makes the age of the last read."""
     if worker is None:
         return None
@@ -28,7 +29,7 @@ def link_view(worker: Worker | None, wall: float) -> LinkView | None:
     )
 
 
-def link_lag(worker: Worker | None, state: ControlState, beating: bool, wall: float) -> float | None:
+def link_lag(worker: Worker[LinkConfig] | None, state: ControlState, beating: bool, wall: float) -> float | None:
     """Age in seconds of what the standby holds, None while that is not known.
 
     While heartbeats are written (`beating`) it is the age of the newest one applied, whoever else writes; while the

@@ -52,6 +52,16 @@ class Endpoint:
         parts = urlsplit(self.uri)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
+    def wire(self) -> dict[str, Any]:
+        """What a worker process is told of it. Holds the password: for a pipe, never for a log."""
+        return {
+            "uri": self.uri,
+            "user": self.user,
+            "password": self.password,
+            "ca": self.ca,
+            "database": self.database,
+        }
+
 
 def driver_options(endpoint: Endpoint, *, fetch_size: int = 1000) -> tuple[str, dict[str, Any]]:
     """Address and options for the driver. Raises :class:`errors.CertificateRejected` when the CA is no PEM text."""

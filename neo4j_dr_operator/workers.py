@@ -1,0 +1,185 @@
+"""The parent of worker processes: one child at a time, its reports, its end.
+
+A worker holds no decision: it is started for one plan, told to finish, and replaced when its plan changes. It ends by
+itself when its standard input closes, so a killed operator leaves none behind. Credentials travel on standard input,
+never in arguments or the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from neo4j_dr_operator.errors import ReplicationError
+
+log = logging.getLogger(__name__)
+
+FINISH_PATIENCE = 3.0
+"""Seconds a worker may take to finish what it has read before it is killed; nothing is lost, only read again."""
+RESTART_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
+AT_WORK = ("streaming", "shipping")
+"""States after which a worker's failures count anew."""
+
+
+class Plan(Protocol):
+    """What a worker is started with."""
+
+    @property
+    def name(self) -> str:
+        """Its name in logs."""
+        ...
+
+    def identity(self) -> Self:
+        """The plan without what matters to a new child only: equal ones are served by one child."""
+        ...
+
+    def line(self) -> bytes:
+        """The first line on the child's standard input (JSON)."""
+        ...
+
+
+PlanT = TypeVar("PlanT", bound=Plan)
+
+
+@dataclass
+class Worker(Generic[PlanT]):
+    """One running child with its last report. `report` is empty until the first one arrives."""
+
+    config: PlanT
+    process: asyncio.subprocess.Process
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def tell(self, command: dict[str, Any]) -> None:
+        """Send one command line. Raises ReplicationError when the worker has gone."""
+        stdin = self.process.stdin
+        if stdin is None or stdin.is_closing() or self.process.returncode is not None:
+            raise ReplicationError(f"the worker of {self.config.name} has ended")
+        stdin.write(json.dumps(command).encode() + b"\n")
+
+
+class Supervisor(Generic[PlanT]):
+    """Keeps exactly the wanted worker running. `changed` is called after every report and every end."""
+
+    def __init__(self, program: str, changed: Callable[[], None]) -> None:
+        """Nothing runs yet. `program`: the subcommand of this package that the child runs."""
+        self._program, self._changed = program, changed
+        self._wanted: PlanT | None = None
+        self._worker: Worker[PlanT] | None = None
+        self.last: Worker[PlanT] | None = None
+        """The child that ended last, while the same plan is still wanted."""
+        self._wake = asyncio.Event()
+        self._failures = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def worker(self) -> Worker[PlanT] | None:
+        """The child that runs now, None while none does."""
+        return self._worker
+
+    def want(self, config: PlanT | None) -> None:
+        """Set what should run. The same plan: nothing happens; another one: the present child finishes first."""
+        same = (config and config.identity()) == (self._wanted and self._wanted.identity())
+        self._wanted = config
+        if not same:
+            self._failures = 0
+            self._wake.set()
+        if self._task is None and config is not None:
+            self._task = asyncio.create_task(self._run(), name=f"{self._program}-supervisor")
+
+    def heard(self, worker: Worker[PlanT], line: dict[str, Any]) -> None:
+        """A line that is no report; for the kinds of worker that say more."""
+
+    async def close(self) -> None:
+        """End the child at once and stop supervising."""
+        self._wanted = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._worker is not None:
+            await self._end(self._worker, patience=0.5)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            wanted = self._wanted
+            if wanted is None:
+                self.last = None
+                self._changed()
+                await self._wake.wait()
+                continue
+            worker = await self._spawn(wanted)
+            ended = asyncio.create_task(self._listen(worker))
+            woken = asyncio.create_task(self._wake.wait())
+            try:
+                await asyncio.wait({ended, woken}, return_when=asyncio.FIRST_COMPLETED)
+                if not ended.done():
+                    await self._end(worker, FINISH_PATIENCE)
+                await ended
+            finally:
+                woken.cancel()
+                if not ended.done():
+                    ended.cancel()
+            self._worker, self.last = None, worker
+            self._changed()
+            if self._wanted is not None and self._wanted.identity() == wanted.identity():
+                await self._pause(worker)
+
+    async def _pause(self, worker: Worker[PlanT]) -> None:
+        """Wait before the same link is tried again; a change of plan ends the wait."""
+        delay = RESTART_BACKOFF[min(self._failures, len(RESTART_BACKOFF) - 1)]
+        self._failures += 1
+        log.warning("%s ended with %s, again in %.1f s", worker.config.name, worker.process.returncode, delay)
+        try:
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _spawn(self, config: PlanT) -> Worker[PlanT]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "neo4j_dr_operator",
+            self._program,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        assert process.stdin is not None
+        process.stdin.write(config.line())
+        self._worker = Worker(config, process)
+        return self._worker
+
+    async def _listen(self, worker: Worker[PlanT]) -> None:
+        assert worker.process.stdout is not None
+        async for raw in worker.process.stdout:
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                log.warning("%s said something that is no report", worker.config.name)
+                continue
+            if "report" not in line:
+                self.heard(worker, line)
+                continue
+            worker.report = line["report"]
+            if worker.report.get("state") in AT_WORK:
+                self._failures = 0
+            self._changed()
+        await worker.process.wait()
+
+    async def _end(self, worker: Worker[PlanT], patience: float) -> None:
+        """Ask the child to finish; after `patience` seconds kill it, and only it."""
+        try:
+            worker.tell({"do": "finish"})
+            async with asyncio.timeout(patience):
+                await worker.process.wait()
+        except (TimeoutError, ReplicationError):
+            if worker.process.returncode is None:
+                worker.process.kill()
+                await worker.process.wait()
