@@ -201,6 +201,7 @@ RECIPES: dict[str, Recipe] = {
         _kubernetes("kube-controller-manager", "1.5 min"),
         GoProgram("toxiproxy", "0.3 min", "go", (), "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server"),
         GoProgram("versitygw", "1.5 min", "go", (), "versitygw", "github.com/versity/versitygw/cmd/versitygw"),
+        GoProgram("minio", "5 min", "go", (), "minio", "github.com/minio/minio"),
         Neo4jServer("neo4j", "0.5 min", "maven"),
         ClassArchive("neo4j-archive", "0.5 min", "java", ("neo4j",)),
     )
