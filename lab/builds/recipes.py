@@ -29,6 +29,7 @@ JARS = NEO4J_SOURCES / "jars.sha256"
 KEY_DIGITS = 16
 OUR_JAR = "neo4j-lab.jar"
 KUBERNETES = "v1.35.4"
+HELM = "v3.21.4"
 
 
 _RUNNING: set[subprocess.Popen[str]] = set()
@@ -187,6 +188,16 @@ def _kubernetes_flags() -> tuple[str, ...]:
     return ("-tags", "selinux,notest,grpcnotrace", "-ldflags", f"-s -w {settings}")
 
 
+def _helm_flags() -> tuple[str, ...]:
+    """Flags that make helm say its version, and take the lab's Kubernetes for the one that charts are made for."""
+    major, minor, _ = KUBERNETES.removeprefix("v").split(".")
+    facts = {"internal/version.version": HELM}
+    for package in ("pkg/chartutil", "pkg/lint/rules"):
+        facts |= {f"{package}.k8sVersionMajor": major, f"{package}.k8sVersionMinor": minor}
+    settings = " ".join(f"-X helm.sh/helm/v3/{name}={value}" for name, value in facts.items())
+    return ("-ldflags", f"-s -w {settings}")
+
+
 def _kubernetes(name: str, cold: str) -> GoProgram:
     return GoProgram(name, cold, "go", (), "kube", f"k8s.io/kubernetes/cmd/{name}", _kubernetes_flags())
 
@@ -199,6 +210,7 @@ RECIPES: dict[str, Recipe] = {
         _kubernetes("kube-apiserver", "6 min"),
         _kubernetes("kubectl", "0.5 min"),
         _kubernetes("kube-controller-manager", "1.5 min"),
+        GoProgram("helm", "2.5 min", "go", (), "helm", "helm.sh/helm/v3/cmd/helm", _helm_flags()),
         GoProgram("toxiproxy", "0.3 min", "go", (), "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server"),
         GoProgram("versitygw", "1.5 min", "go", (), "versitygw", "github.com/versity/versitygw/cmd/versitygw"),
         GoProgram("minio", "5 min", "go", (), "minio", "github.com/minio/minio"),
