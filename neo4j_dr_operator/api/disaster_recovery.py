@@ -13,6 +13,7 @@ from neo4j_dr_operator.api.failover import Failover
 from neo4j_dr_operator.api.formats import Name, Region
 from neo4j_dr_operator.api.monitoring import Monitoring
 from neo4j_dr_operator.api.replication import CrossRegion, Replication
+from neo4j_dr_operator.api.storage import S3Location
 
 
 class Sync(SpecModel):
@@ -123,6 +124,12 @@ class DisasterRecoverySpec(SpecModel):
         """Region given for a site."""
         regions = self.cross_region
         return regions.primary_region if site == "primary" else regions.secondary_region
+
+    @property
+    def witness(self) -> S3Location | None:
+        """Where the lease is kept: where the quorum says, else beside the archive of transactions."""
+        shipping = self.replication.log_shipping
+        return self.failover.quorum.witness or (shipping.destination if shipping.enabled else None)
 
     @property
     def encrypted_links(self) -> bool:

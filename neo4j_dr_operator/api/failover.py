@@ -46,8 +46,9 @@ class Quorum(SpecModel):
     )
     witness: S3Location | None = Field(
         default=None,
-        description="Where the lease on the right to write is kept. Best outside both regions. Without a witness there "
-        "is no automatic promotion; planned and emergency failovers need none.",
+        description="Where the lease on the right to write is kept, by default beside the archive of "
+        "replication.logShipping. Best outside both regions. With neither there is no automatic promotion; planned and "
+        "emergency failovers need none.",
     )
 
 

@@ -11,31 +11,35 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.api.support import RECOVERY, support
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
-from neo4j_dr_operator.failover import publish
+from neo4j_dr_operator.failover import publish, secondaries
 from neo4j_dr_operator.failover.actions import Consume, Decision, LinkPlan
+from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
+from neo4j_dr_operator.failover.objectives import Objectives, ship_plan
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
 from neo4j_dr_operator.failover.references import Clusters, References
-from neo4j_dr_operator.failover.report import Claim
-from neo4j_dr_operator.failover.sight import link_lag, link_view
+from neo4j_dr_operator.failover.sight import link_lag, link_view, shipping_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site, link_name
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.replication.supervisor import LinkConfig, LinkSupervisor
+from neo4j_dr_operator.shipping.supervision import ShipConfig
+from neo4j_dr_operator.workers import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class RecoveryController:
         self._wake = asyncio.Event()
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
         self._supervisor = LinkSupervisor(self.wake)
+        self._shipper: Supervisor[ShipConfig] = Supervisor("ship", self.wake)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
         names = self.namespace, self.name
         self._references = References(wiring.api, wiring.cluster, names, wiring.operator, self._sites)
@@ -112,6 +117,7 @@ class RecoveryController:
         await self._pulse.close()
         await self._executor.close()
         await self._supervisor.close()
+        await self._shipper.close()
         for runtime in self._sites.values():
             await runtime.close()
         self._metrics.remove()
@@ -141,7 +147,9 @@ class RecoveryController:
         self._load()
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
-            clusters = self._references.clusters(spec)
+            if spec.secondary_cluster_ref is None:
+                return await self._several(spec)
+            clusters = self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
             await self._references.follow(spec, clusters)
         except ValidationError as error:
             return await self._not_ready("InvalidSpec", _first_error(error))
@@ -209,6 +217,7 @@ class RecoveryController:
         state = decision.state
         self._pulse.hold(Holder(decision.holder, state.epoch) if decision.holder is not None else None)
         self._supervisor.want(self._link_config(decision.link))
+        self._shipper.want(self._ship_config(state))
         self._executor.start(decision.actions)
 
     def _link_config(self, plan: LinkPlan | None) -> LinkConfig | None:
@@ -230,6 +239,26 @@ class RecoveryController:
             timeout=replication.timeout.seconds,
             retries=replication.retries,
             interval=replication.interval.seconds,
+        )
+
+    def _ship_config(self, state: ControlState) -> ShipConfig | None:
+        plan, spec, archive = ship_plan(state), self._spec, self._references.archive
+        if plan is None or spec is None or archive is None:
+            return None
+        source, shipping = self._sites[plan.site].link_endpoint, spec.replication.log_shipping
+        if source is None:
+            return None
+        return ShipConfig(
+            archive=self.dr,
+            site=plan.site,
+            epoch=plan.epoch,
+            start=plan.start,
+            source=source,
+            destination=archive,
+            interval=shipping.interval.seconds,
+            timeout=spec.replication.timeout.seconds,
+            encrypted=shipping.encryption.enabled,
+            kms_key=shipping.encryption.kms_key_id,
         )
 
     async def _may_open(self, site: Site) -> bool:
@@ -271,10 +300,25 @@ class RecoveryController:
             why=why,
             lag=lag,
             link_report=worker.report if worker is not None else {},
+            objectives=self._objectives(spec, lag),
             since={site: runtime.health.since for site, runtime in self._sites.items()},
             addresses={
                 site: runtime.endpoint.address for site, runtime in self._sites.items() if runtime.endpoint is not None
             },
+        )
+
+    def _objectives(self, spec: DisasterRecoverySpec, lag: float | None) -> Objectives:
+        shipping, archive = spec.replication.log_shipping, self._references.archive
+        return Objectives(
+            support=support(spec, RECOVERY),
+            rpo=spec.failover.rpo.seconds if spec.failover.rpo is not None else None,
+            lag=lag,
+            ship_every=shipping.interval.seconds if shipping.enabled else None,
+            archive=f"s3://{archive.bucket}/{archive.key(self.dr)}" if archive is not None else "",
+            shipping=shipping_view(self._shipper.worker or self._shipper.last),
+            ship_problem=self._references.archive_problem,
+            backup=spec.backup.enabled,
+            now=time.time(),
         )
 
     async def _store(
@@ -313,20 +357,22 @@ class RecoveryController:
         if worker is not None and worker.report.get("latency") is not None:
             self._metrics.latency(float(worker.report["latency"]))
 
-    async def _not_ready(self, reason: str, message: str) -> bool:
+    async def _not_ready(self, reason: str, message: str, **more: Any) -> bool:
         """Say what is missing; whatever runs goes on with what it had."""
         generation = int(self._writer.body["metadata"].get("generation") or 0)
-        stored: list[Mapping[str, Any]] = list(self._writer.status.get("conditions") or [])
-        claims = [Claim("Ready", False, reason, message)]
-        status = {
-            "message": message,
-            "observedGeneration": generation,
-            "conditions": publish.merge_conditions(stored, claims, generation, time.time()),
-        }
-        if self._state is not None and self._state.epoch == 0:
-            status["phase"] = "Pending"
-        await self._writer.store({**self._writer.status, **status})
+        claim = Claim("Ready", False, reason, message)
+        await self._writer.store(publish.not_ready(self._writer.status, claim, generation, time.time(), more))
         return False
+
+    async def _several(self, spec: DisasterRecoverySpec) -> bool:
+        """Several standbys are written down, and remembered by name; none is run yet."""
+        known = secondaries.inherit(spec.secondary_clusters or [], self._writer.status.get("secondaryClusters") or [])
+        wrong = secondaries.unknown(known)
+        gaps = list(support(spec, RECOVERY).fields)
+        if wrong is not None:
+            return await self._not_ready("InvalidSpec", wrong, notYetSupported=gaps)
+        message = "spec.secondaryClusters: several standbys are not supported yet: name one in spec.secondaryClusterRef"
+        return await self._not_ready("NotYetSupported", message, secondaryClusters=known, notYetSupported=gaps)
 
 
 def _first_error(error: ValidationError) -> str:

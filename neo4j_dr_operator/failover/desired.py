@@ -52,5 +52,5 @@ def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, t
         lone_emergency=lone,
         sync=sync,
         read_only=read_only,
-        witness=spec.failover.quorum.witness is not None,
+        witness=spec.witness is not None,
     )

@@ -10,6 +10,8 @@ from typing import Any
 from neo4j_dr_operator.api.conditions import Condition, set_condition
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.failover import report
+from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
@@ -28,6 +30,7 @@ class Context:
     link_report: Mapping[str, Any]
     since: dict[Site, float]
     addresses: dict[Site, str]
+    objectives: Objectives
 
     def cluster(self, site: Site) -> str:
         """The cluster a site refers to."""
@@ -35,7 +38,7 @@ class Context:
 
 
 def merge_conditions(
-    stored: list[Mapping[str, Any]], claims: list[report.Claim], generation: int, wall: float
+    stored: list[Mapping[str, Any]], claims: list[Claim], generation: int, wall: float
 ) -> list[dict[str, Any]]:
     """Stored conditions brought to what is claimed now; transition times move only with the status."""
     conditions = [Condition.read(item) for item in stored]
@@ -51,7 +54,7 @@ def recovery_status(
 ) -> dict[str, Any]:
     """The whole status of a disaster recovery resource, `control` included."""
     known = state.epoch > 0
-    claims = report.conditions(state, desired, seen, context.why)
+    claims = report.conditions(state, desired, seen, context.why, context.objectives)
     regions = context.spec.cross_region
     region = regions.primary_region if state.active == "primary" else regions.secondary_region
     return {
@@ -64,12 +67,30 @@ def recovery_status(
         "observedGeneration": context.generation,
         "replication": [_replication(state, seen, context)] if known else [],
         "health": report.health_items(seen, context.since, context.addresses),
+        "shipping": _shipping(context.objectives),
+        "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),
             "history": [report.history_item(entry) for entry in state.history],
         },
         "control": state.model_dump(mode="json", by_alias=True),
         "conditions": merge_conditions(list(stored.get("conditions") or []), claims, context.generation, context.wall),
+    }
+
+
+def not_ready(
+    stored: Mapping[str, Any], claim: Claim, generation: int, wall: float, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The stored status with one claim that nothing is decided at the moment, and why."""
+    conditions = merge_conditions(list(stored.get("conditions") or []), [claim], generation, wall)
+    phase = stored.get("phase") if stored.get("epoch") else "Pending"
+    return {
+        **stored,
+        "phase": phase,
+        "message": claim.message,
+        "observedGeneration": generation,
+        "conditions": conditions,
+        **more,
     }
 
 
@@ -102,6 +123,24 @@ def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str,
     }
 
 
+def _shipping(objectives: Objectives) -> dict[str, Any] | None:
+    """`status.shipping`; null takes it away where nothing is shipped."""
+    view, age = objectives.shipping, objectives.archive_age
+    if objectives.ship_every is None or view is None:
+        return None
+    return {
+        "state": view.state,
+        "site": view.site,
+        "epoch": view.epoch,
+        "segment": view.segment,
+        "position": view.position,
+        "shippedAt": report.timestamp(view.shipped_at) if view.shipped_at is not None else None,
+        "ageSeconds": None if age is None else round(age, 1),
+        "backlogTransactions": view.backlog,
+        "message": view.message or None,
+    }
+
+
 def cluster_status(
     site: Site,
     state: ControlState,
@@ -116,7 +155,7 @@ def cluster_status(
     view = seen.sites[site]
     ready = None if view.verdict is Verdict.UNKNOWN else view.verdict is Verdict.UP
     claims = [
-        report.Claim("Ready", ready, str(view.verdict).title(), view.evidence),
+        Claim("Ready", ready, str(view.verdict).title(), view.evidence),
         _read_only(site, state, desired, seen),
     ]
     active = state.active == site
@@ -131,16 +170,16 @@ def cluster_status(
     }
 
 
-def _read_only(site: Site, state: ControlState, desired: Desired, seen: Seen) -> report.Claim:
+def _read_only(site: Site, state: ControlState, desired: Desired, seen: Seen) -> Claim:
     kind, view = "ReadOnly", seen.sites[site]
     if site in state.handled.superseded_read_only:
-        return report.Claim(kind, False, "SupersededByPromotion", "a newer promotion ended this cluster's readOnly")
+        return Claim(kind, False, "SupersededByPromotion", "a newer promotion ended this cluster's readOnly")
     if view.access is None:
-        return report.Claim(kind, None, "NotSeenYet", view.evidence)
+        return Claim(kind, None, "NotSeenYet", view.evidence)
     if view.access == "read-only":
-        return report.Claim(kind, True, "ReadOnly", "the database was seen to refuse writes")
+        return Claim(kind, True, "ReadOnly", "the database was seen to refuse writes")
     if read_only_wanted(state, desired, site):
         sentence = "a standby takes the replicator's writes; it has no commit guard that would refuse only clients"
         reason = "Fencing" if site == state.active else "Standby"
-        return report.Claim(kind, False, reason, sentence if reason == "Standby" else "not seen read-only yet")
-    return report.Claim(kind, False, "Writable", "the database takes writes")
+        return Claim(kind, False, reason, sentence if reason == "Standby" else "not seen read-only yet")
+    return Claim(kind, False, "Writable", "the database takes writes")

@@ -8,11 +8,21 @@ from collections.abc import Callable, Mapping
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.cluster.endpoint import Secrets, Unresolved, resolve, resolve_s3
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site
 from neo4j_dr_operator.objectstore.s3 import S3, S3Address
+
+
+class Disagreement(DrError):
+    """The resource and one of its clusters say different things."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason  # type: ignore[misc]
+
 
 Clusters = Mapping[Site, tuple[Body, ClusterSpec]]
 
@@ -34,6 +44,10 @@ class References:
         """`cluster` gives a cluster's body as last seen, by namespace and name; `dr` is the resource's."""
         self.keeper: WitnessKeeper | None = None
         """The witness that is referred to, None without one."""
+        self.archive: S3Address | None = None
+        """Where transactions are shipped to, None without log shipping."""
+        self.archive_problem: tuple[str, str] | None = None
+        """Why the archive cannot be reached at all: a reason and a sentence."""
         self._secrets, self._cluster, self._operator, self._sites = secrets, cluster, operator, sites
         self._namespace, self._name = dr
         self._s3: tuple[S3Address, S3] | None = None
@@ -48,15 +62,20 @@ class References:
             self._generations[name] = version
             self._at = float("-inf")
 
-    def clusters(self, spec: DisasterRecoverySpec) -> Clusters:
-        """Both clusters as last seen. Raises Unresolved for one that is not there."""
+    def clusters(self, spec: DisasterRecoverySpec, *, first: bool) -> Clusters:
+        """Both clusters as last seen. Raises Unresolved for one that is not there, Disagreement for one at odds.
+
+        `first`: no epoch is known yet, so that the roles in the specs still count.
+        """
         found: dict[Site, tuple[Body, ClusterSpec]] = {}
         for site in SITES:
             name = spec.cluster_of(site)
             body = self._cluster(self._namespace, name)
             if body is None:
                 raise Unresolved(f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}")
-            found[site] = (body, ClusterSpec.read(body.get("spec") or {}))
+            cluster = ClusterSpec.read(body.get("spec") or {})
+            _agree(spec, site, name, cluster, first=first)
+            found[site] = (body, cluster)
         return found
 
     async def follow(self, spec: DisasterRecoverySpec, clusters: Clusters) -> None:
@@ -75,10 +94,11 @@ class References:
             own, link = await resolve(self._secrets, self._namespace, name, cluster_spec, runtime.timeout)
             await runtime.point(own, link)
         await self._follow_witness(spec)
+        await self._follow_archive(spec)
         self._spec, self._at = spec, time.monotonic()
 
     async def _follow_witness(self, spec: DisasterRecoverySpec) -> None:
-        location = spec.failover.quorum.witness
+        location = spec.witness
         if location is None:
             self._s3 = self.keeper = None
             return
@@ -88,3 +108,32 @@ class References:
         timeout = min(5.0, max(1.0, spec.failover.health_check.timeout.seconds / 2))
         self._s3 = (address, S3(address, timeout))
         self.keeper = WitnessKeeper(self._s3[1], f"{self._namespace}/{self._name}", self._operator)
+
+    async def _follow_archive(self, spec: DisasterRecoverySpec) -> None:
+        """What is wrong with the archive is told by a condition of its own; replication goes on without it."""
+        location = spec.replication.log_shipping.destination if spec.replication.log_shipping.enabled else None
+        self.archive_problem = None
+        try:
+            self.archive = await resolve_s3(self._secrets, self._namespace, location) if location is not None else None
+        except Unresolved as error:
+            self.archive_problem = (error.reason, f"spec.replication.logShipping.destination: {error.message}")
+
+
+def _agree(spec: DisasterRecoverySpec, site: Site, name: str, cluster: ClusterSpec, *, first: bool) -> None:
+    own, region = cluster.disaster_recovery, spec.region_of(site)
+    if not own.enabled:
+        raise Disagreement(
+            "DisasterRecoveryDisabled",
+            f"spec.{site}ClusterRef names {name}, which takes no part: set its spec.disasterRecovery.enabled: true",
+        )
+    if region is not None and own.region is not None and region != own.region:
+        raise Disagreement(
+            "RegionMismatch",
+            f"spec.crossRegion.{site}Region is {region}, but {name} says spec.disasterRecovery.region: {own.region}",
+        )
+    if first and own.role is not None and own.role != site:
+        raise Disagreement(
+            "RoleMismatch",
+            f"spec.{site}ClusterRef names {name}, which says spec.disasterRecovery.role: {own.role}; to begin with "
+            f"it must be {site}",
+        )

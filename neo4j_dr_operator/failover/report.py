@@ -7,30 +7,16 @@ looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, not_configured, within_rpo
 from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
 from neo4j_dr_operator.failover.votes import failover_limitation
 from neo4j_dr_operator.health.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One condition: its type, whether it holds (None: unknown), a CamelCase reason and a sentence."""
-
-    type: str
-    holds: bool | None
-    reason: str
-    message: str = ""
-
-    @property
-    def status(self) -> str:
-        """As Kubernetes spells it."""
-        return "Unknown" if self.holds is None else str(self.holds)
 
 
 def timestamp(wall: float) -> str:
@@ -58,10 +44,10 @@ def phase(state: ControlState, seen: Seen) -> str:
     }[state.standby]
 
 
-def conditions(state: ControlState, desired: Desired, seen: Seen, why: str) -> list[Claim]:
+def conditions(state: ControlState, desired: Desired, seen: Seen, why: str, objectives: Objectives) -> list[Claim]:
     """Every condition of the resource, in a fixed order."""
     return [
-        _ready(state, seen, why),
+        _ready(state, seen, why, objectives),
         _replication_healthy(state, seen),
         _replication_synced(state, desired, seen),
         _sync_complete(state, desired),
@@ -69,10 +55,13 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str) -> l
         _available("PrimaryAvailable", state.active, seen),
         _available("StandbyAvailable", state.standby_site, seen, state),
         _split_brain(state),
+        within_rpo(state, objectives),
+        log_shipping_healthy(state, objectives),
+        not_configured("BackupHealthy", "spec.backup.enabled is false", objectives.backup),
     ]
 
 
-def _ready(state: ControlState, seen: Seen, why: str) -> Claim:
+def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) -> Claim:
     if state.epoch == 0:
         return Claim("Ready", False, why.split(":")[0] if ":" in why else "Pending", why)
     if state.operation is not None:
@@ -81,6 +70,8 @@ def _ready(state: ControlState, seen: Seen, why: str) -> Claim:
         return Claim("Ready", False, "PrimaryUnavailable", seen.sites[state.active].evidence)
     if state.standby != "following":
         return Claim("Ready", False, phase(state, seen), why)
+    if objectives.support.safety:
+        return Claim("Ready", False, "NotYetSupported", objectives.support.sentence)
     return Claim("Ready", True, "Replicating", why)
 
 

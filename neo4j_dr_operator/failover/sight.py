@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from neo4j_dr_operator.failover.state import ControlState, Site, other
-from neo4j_dr_operator.failover.view import LinkView
+from neo4j_dr_operator.failover.view import LinkView, ShippingView
 from neo4j_dr_operator.replication.supervisor import LinkConfig
+from neo4j_dr_operator.shipping.supervision import ShipConfig
 from neo4j_dr_operator.workers import Worker
 
 
@@ -45,3 +46,23 @@ def link_lag(worker: Worker[LinkConfig] | None, state: ControlState, beating: bo
     if worker.report.get("caughtUp") and read_at:
         return max(0.0, wall - float(read_at))
     return None
+
+
+def shipping_view(worker: Worker[ShipConfig] | None) -> ShippingView | None:
+    """The log shipper as last reported, None when none is wanted."""
+    if worker is None:
+        return None
+    report, config = worker.report, worker.config
+    error = report.get("error") or {}
+    return ShippingView(
+        site=config.site,
+        epoch=config.epoch,
+        state=report.get("state") or "starting",
+        segment=report.get("segment"),
+        position=report.get("position"),
+        shipped_at=report.get("shippedAt"),
+        up_to=report.get("upTo"),
+        backlog=report.get("backlogTransactions"),
+        reason=error.get("reason"),
+        message=error.get("message") or "",
+    )

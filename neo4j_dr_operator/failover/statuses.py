@@ -64,7 +64,14 @@ def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
         seed = item.get("seed") or {}
         kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
         replication.append(kept)
-    return {**without_nulls(status), "replication": replication}
+    return {**without_nulls(status), "replication": replication, "shipping": _steady_shipping(status)}
+
+
+def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The shipper without what each segment changes; the time of the last one counts in steps of ten minutes."""
+    shipping = status.get("shipping") or {}
+    kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message")}
+    return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
 
 
 class StatusWriter:

@@ -78,6 +78,26 @@ class LinkView:
 
 
 @dataclass(frozen=True)
+class ShippingView:
+    """The log shipper as its worker last reported.
+
+    ``shipped_at``, ``up_to``: seconds since 1970 of the last put, and the moment before which everything committed is
+    in the archive; ``backlog``: transactions that are not yet.
+    """
+
+    site: Site
+    epoch: int
+    state: str
+    segment: int | None = None
+    position: str | None = None
+    shipped_at: float | None = None
+    up_to: float | None = None
+    backlog: int | None = None
+    reason: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class WitnessView:
     """The witness as last seen. `expired`: unchanged for a whole term of uninterrupted observation, or released."""
 

@@ -12,6 +12,7 @@ from worker_model import Worker
 from neo4j_dr_operator.failover.actions import Action, LinkPlan
 from neo4j_dr_operator.failover.lease import Watch, grant
 from neo4j_dr_operator.failover.machine import decide
+from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.report import conditions
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import without_nulls
@@ -151,7 +152,8 @@ class Operator(Acting):
         desired = self.cache.spec.desired(world.automatic, world.witness_wanted)
         seen = self._seen()
         decision = decide(state, desired, seen, Now(world.now + 1.7e9, self.mono, self.step[1]), DR, SILENCE)
-        claims = {claim.type: claim.status for claim in conditions(decision.state, desired, seen, decision.why)}
+        made = conditions(decision.state, desired, seen, decision.why, Objectives())
+        claims = {claim.type: claim.status for claim in made}
         synced, complete = claims["ReplicationSynced"], claims["SyncComplete"]
         if decision.state != state or (synced, complete) != (self.cache.synced, self.cache.sync_complete):
             if decision.state != state:

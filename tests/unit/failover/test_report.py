@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from machine_inputs import HELD, NOW, down, following, link, operating, patched, seen, site, standby, step
 
+from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.report import conditions, history_item, phase
 from neo4j_dr_operator.failover.state import ControlState, Direction, HistoryEntry, StepRecord, Synced, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, Reading, Seen
@@ -14,7 +15,7 @@ FENCED = seen(sites={"primary": site(access="read-only", access_since=980.0), "s
 
 
 def status(state: ControlState, desired: Desired, sight: Seen, kind: str) -> tuple[str, str]:
-    claims = {claim.type: claim for claim in conditions(state, desired, sight, "why")}
+    claims = {claim.type: claim for claim in conditions(state, desired, sight, "why", Objectives())}
     return claims[kind].status, claims[kind].reason
 
 

@@ -1,0 +1,107 @@
+"""Conditions about what is asked for beside replication itself: the RPO, the archive, backups. Pure.
+
+Their messages hold no number that moves while nothing happens: a status at rest is not written again. The numbers are
+in ``status`` and in the metrics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from neo4j_dr_operator.api.support import Support
+from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.state import ControlState, Site
+from neo4j_dr_operator.failover.view import ShippingView
+
+BEHIND_INTERVALS = 3
+"""An archive whose age exceeds so many shipping intervals (and `BEHIND_LEAST`) is behind."""
+BEHIND_LEAST = 30.0
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What a spec asks for beside replication, and what is seen of it. Times in seconds.
+
+    ``lag``: age of what the standby holds, None while unknown; ``ship_every``: the shipping interval, None without log
+    shipping; ``archive``: where it goes, for people; ``ship_problem``: why no shipper can be started, as reason and
+    sentence; ``now``: wall time.
+    """
+
+    support: Support = field(default_factory=Support)
+    rpo: float | None = None
+    lag: float | None = None
+    ship_every: float | None = None
+    archive: str = ""
+    shipping: ShippingView | None = None
+    ship_problem: tuple[str, str] | None = None
+    backup: bool = False
+    now: float = 0.0
+
+    @property
+    def archive_age(self) -> float | None:
+        """Age in seconds of the moment up to which everything is archived; None while unknown."""
+        if self.shipping is None or self.shipping.up_to is None:
+            return None
+        return max(0.0, self.now - self.shipping.up_to)
+
+
+@dataclass(frozen=True)
+class ShipPlan:
+    """Whose transactions are shipped, under which epoch, and from where on (None: where the last epoch ended)."""
+
+    site: Site
+    epoch: int
+    start: str | None
+
+
+def ship_plan(state: ControlState) -> ShipPlan | None:
+    """The active site at its epoch, from the barrier of its promotion on; None until that is known."""
+    if state.epoch == 0 or (state.standby == "returning" and state.barrier is None):
+        return None
+    return ShipPlan(state.active, state.epoch, state.barrier)
+
+
+def not_configured(kind: str, why: str, asked: bool) -> Claim:
+    """The condition of something that is not done: because nobody asked, or because it is not there yet."""
+    if asked:
+        return Claim(kind, False, "NotYetSupported", "this version does not do it; see status.notYetSupported")
+    return Claim(kind, None, "NotConfigured", why)
+
+
+def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
+    """Whether the standby lags no more than the recovery point objective allows."""
+    kind, rpo, lag = "WithinRPO", objectives.rpo, objectives.lag
+    if rpo is None:
+        return Claim(kind, None, "NotConfigured", "spec.failover.rpo is not set")
+    if state.epoch == 0:
+        return Claim(kind, None, "Pending", "nothing has been adopted yet")
+    if rpo == 0:
+        return Claim(kind, False, "NotYetSupported", "an RPO of zero needs synchronous replication")
+    if state.standby != "following":
+        return Claim(kind, False, "NotFollowing", f"{state.standby_site} does not follow {state.active}")
+    if lag is None:
+        return Claim(kind, None, "LagUnknown", "the lag cannot be told at the moment")
+    if lag <= rpo:
+        return Claim(kind, True, "WithinRPO", f"{state.standby_site} lags by less than the {rpo:g} s allowed")
+    return Claim(kind, False, "LagAboveRPO", f"{state.standby_site} lags by more than the {rpo:g} s allowed")
+
+
+def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
+    """Whether the archive of transactions is being written, as asked."""
+    kind, every, shipping = "LogShippingHealthy", objectives.ship_every, objectives.shipping
+    if every is None:
+        return Claim(kind, None, "NotConfigured", "spec.replication.logShipping.enabled is false")
+    if objectives.ship_problem is not None:
+        return Claim(kind, False, *objectives.ship_problem)
+    if state.epoch == 0:
+        return Claim(kind, False, "Pending", "nothing has been adopted yet")
+    if shipping is None:
+        return Claim(kind, False, "Starting", f"the shipper of {state.active} is being started")
+    if shipping.reason is not None:
+        return Claim(kind, False, shipping.reason, shipping.message)
+    if shipping.state != "shipping":
+        return Claim(kind, False, shipping.state.title().replace("-", ""), f"the shipper is {shipping.state}")
+    age = objectives.archive_age
+    if age is not None and age > max(BEHIND_LEAST, BEHIND_INTERVALS * every):
+        return Claim(kind, False, "Behind", f"the archive is older than {BEHIND_INTERVALS} shipping intervals")
+    return Claim(kind, True, "Shipping", f"{shipping.site} to {objectives.archive}")
