@@ -19,7 +19,9 @@ def _parser() -> argparse.ArgumentParser:
     scope.add_argument("--all-namespaces", action="store_true", help="watch every namespace (the default)")
     run.add_argument("--region", metavar="R", help="act on clusters of this region only (not yet: refused)")
     run.add_argument("--metrics-port", type=int, default=8080, metavar="N", help="port of /metrics, 0 for none")
-    run.add_argument("--liveness-port", type=int, default=0, metavar="N", help="port of /healthz, 0 for none")
+    run.add_argument(
+        "--liveness-port", type=int, default=0, metavar="N", help="port of /healthz and /readyz, 0 for none"
+    )
     run.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     commands.add_parser("link", help="internal: the worker of one link, driven by the operator")
     crds = commands.add_parser("crds", help="write the CustomResourceDefinitions, or check them against the models")

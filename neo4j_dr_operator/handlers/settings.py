@@ -11,18 +11,14 @@ import kopf
 def register(registry: kopf.OperatorRegistry) -> None:
     """Register the start-up handler that sets everything."""
     kopf.on.startup(registry=registry)(configure)
-    kopf.on.login(registry=registry)(login)
 
 
 async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     """Bounded requests; nothing posted or stored by kopf itself: events are told by the controllers."""
     settings.posting.enabled = False
     settings.posting.level = logging.WARNING
+    # definitions and namespaces are not watched: that takes rights over the whole cluster, and nothing follows from it
+    settings.scanning.disabled = True
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.persistence.finalizer = "neo4j.neo4j.com/kopf"
-
-
-async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """The kubeconfig as usual (`KUBECONFIG`, then the default file), else the pod's service account."""
-    return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)

@@ -44,9 +44,19 @@ class Kube:
         try:
             return await asyncio.to_thread(call)
         except client.ApiException as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise KubernetesUnreachable(f"the API server cannot be reached: {type(error).__name__}") from error
+
+    async def served(self, group: str, version: str) -> set[str]:
+        """Plural names of the kinds that the API server serves in this group and version, empty when it knows none."""
+        try:
+            answer = await self._call(
+                lambda: self._custom.get_api_resources(group, version, _request_timeout=self._timeout)
+            )
+        except NotFound:
+            return set()
+        return {resource.name for resource in answer.resources if "/" not in resource.name}
 
     async def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
         """A custom object as it is now. Raises NotFound."""
@@ -146,7 +156,8 @@ class Kube:
         )
 
 
-def _translated(error: client.ApiException) -> KubernetesError:
+def translated(error: client.ApiException) -> KubernetesError:
+    """An answer of the API server that is a refusal, as our error; `status` is the HTTP code."""
     status = int(error.status or 0)
     try:
         message = json.loads(error.body or "{}").get("message", "")

@@ -1,0 +1,91 @@
+"""The operator's own probes on a real API server that lacks the kinds, serves them, dies and comes back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import ControlPlane, Lab
+from tests.scenario.world import wait_for
+
+ROOT = Path(__file__).parents[2]
+
+
+class Started:
+    """The operator as a process, with its probes."""
+
+    def __init__(self, plane: ControlPlane, lab: Lab, log: Path) -> None:
+        self.port, metrics = lab.run.ports.free(), lab.run.ports.free()
+        command = [sys.executable, "-m", "neo4j_dr_operator", "run", "--liveness-port", str(self.port)]
+        command += ["--metrics-port", str(metrics)]
+        self.log = log
+        with log.open("wb") as out:
+            settings = {**os.environ, "KUBECONFIG": str(plane.kubeconfig)}
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=settings, cwd=ROOT)
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Status and text of a probe; 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode().strip()
+        except OSError:
+            return 0, ""
+
+    def await_readiness(self, status: int, seconds: float) -> str:
+        """The text of /readyz once it answers with that status."""
+        code, text = wait_for(
+            f"/readyz answers {status}", lambda: a if (a := self.ask("/readyz"))[0] == status else None, seconds
+        )
+        return text
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab of this file's own: its API server is stopped."""
+    with Lab() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def plane(lab: Lab) -> ControlPlane:
+    """An API server that does not know our kinds."""
+    return lab.add(ControlPlane("probes"))
+
+
+@pytest.fixture
+def operator(plane: ControlPlane, lab: Lab, tmp_path: Path) -> Iterator[Started]:
+    """A running operator."""
+    started = Started(plane, lab, tmp_path / "operator.log")
+    yield started
+    started.process.kill()
+    started.process.wait(10)
+
+
+def test_ready_when_the_kinds_are_served_and_while_the_api_server_answers(
+    plane: ControlPlane, operator: Started
+) -> None:
+    assert operator.await_readiness(503, 15) == "the API server has not answered yet"
+    wait_for("it says what it waits for", lambda: "no CustomResourceDefinition of" in operator.log.read_text(), 10)
+    assert operator.ask("/healthz") == (200, "ok")
+
+    plane.kubectl("apply", "-f", str(ROOT / "crds"))
+    assert operator.await_readiness(200, 15) == "ok"
+
+    plane.stop_apiserver(kill=True)
+    assert operator.await_readiness(503, 40).startswith("the API server has not answered for 1")
+    assert operator.ask("/healthz") == (200, "ok")
+
+    plane.start_apiserver()
+    assert operator.await_readiness(200, 40) == "ok"
+    operator.process.terminate()
+    assert operator.process.wait(10) == 0
+    assert operator.ask("/healthz") == (0, "")
