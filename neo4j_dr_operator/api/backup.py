@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from neo4j_dr_operator.api.base import SpecModel, rule, rules
-from neo4j_dr_operator.api.formats import Cron, Retention
-from neo4j_dr_operator.api.storage import S3Location, StoreEncryption
+from neo4j_dr_operator.api.formats import Retention
+from neo4j_dr_operator.api.schedule import Cron
+from neo4j_dr_operator.api.storage import KEY_IN_REGION, S3Location, StoreEncryption
 
 
 class Backup(SpecModel):
@@ -18,6 +19,7 @@ class Backup(SpecModel):
         json_schema_extra=rules(
             rule("!self.enabled || has(self.schedule)", "is needed with enabled: true", field=".schedule"),
             rule("!self.enabled || has(self.destination)", "is needed with enabled: true", field=".destination"),
+            KEY_IN_REGION,
         )
     )
 

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from neo4j_dr_operator.api.base import UNIQUE, Instant, SpecModel, StatusModel, map_by, rule, rules
+from neo4j_dr_operator.api.base import (
+    UNIQUE,
+    Checks,
+    Form,
+    Instant,
+    Rule,
+    SpecModel,
+    StatusModel,
+    constant,
+    map_by,
+    rule,
+    rules,
+)
 from neo4j_dr_operator.api.conditions import Conditions
 from neo4j_dr_operator.api.formats import BoltUri, HostPort, Name, Quantity, Region, SecretName
 
@@ -19,11 +31,18 @@ class Image(SpecModel):
     """Container image of the database."""
 
     repo: Annotated[
-        str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9][a-z0-9._:-]*(/[a-z0-9][a-z0-9._-]*)*$")
+        str,
+        Field(min_length=1, max_length=255),
+        Form(
+            r"^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5}/[a-z0-9]+)?([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*$",
+            "must be a repository without its tag, such as neo4j or registry.example.com:5000/team/neo4j",
+        ),
     ] = Field(description="Repository, such as neo4j.")
-    tag: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] = Field(
-        description="Tag, such as 5.26-enterprise."
-    )
+    tag: Annotated[
+        str,
+        Field(min_length=1, max_length=128),
+        Form(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "must be letters, digits, _, . and -, such as 5.26-enterprise"),
+    ] = Field(description="Tag, such as 5.26-enterprise.")
 
 
 class Topology(SpecModel):
@@ -34,9 +53,27 @@ class Topology(SpecModel):
 
 
 class Storage(SpecModel):
-    """Volume of each server."""
+    """Volume of each server. Neither can a volume shrink nor move to another class."""
 
-    class_name: SecretName | None = Field(default=None, description="StorageClass; by default the cluster's default.")
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!isQuantity(self.size) || !isQuantity(oldSelf.size) || "
+                "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+                "cannot shrink",
+                field=".size",
+            ),
+            rule(
+                "has(self.className) == has(oldSelf.className)",
+                "cannot be given or taken away later",
+                field=".className",
+            ),
+        )
+    )
+
+    class_name: Annotated[SecretName, Checks(constant("className"))] | None = Field(
+        default=None, description="StorageClass; by default the cluster's default."
+    )
     size: Quantity = Field(description="Size of one volume as a Kubernetes quantity, such as 500Gi.")
 
 
@@ -47,8 +84,21 @@ class ResourceList(SpecModel):
     memory: Quantity | None = Field(default=None, description="Memory, such as 2Gi.")
 
 
+def _within(amount: str) -> Rule:
+    """What is reserved may not be more than the limit."""
+    both = f"has(self.requests) && has(self.requests.{amount}) && has(self.limits) && has(self.limits.{amount})"
+    low, high = f"self.requests.{amount}", f"self.limits.{amount}"
+    return rule(
+        f"!({both} && isQuantity({low}) && isQuantity({high})) || quantity({low}).compareTo(quantity({high})) <= 0",
+        f"must not be more than limits.{amount}",
+        field=f".requests.{amount}",
+    )
+
+
 class Resources(SpecModel):
     """Computing resources of each server."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_within("cpu"), _within("memory")))
 
     requests: ResourceList | None = Field(default=None, description="What is reserved.")
     limits: ResourceList | None = Field(default=None, description="What may be used at most.")
@@ -81,7 +131,16 @@ class AccessRole(SpecModel):
 
     name: Name = Field(description="Name of the role.")
     permissions: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[a-z-]+:([a-z-]+|\*)$")]],
+        list[
+            Annotated[
+                str,
+                Field(min_length=1, max_length=128),
+                Form(
+                    r"^[a-z]([a-z-]*[a-z])?:([a-z]([a-z-]*[a-z])?|[*])$",
+                    "must be SUBJECT:ACTION or SUBJECT:*, such as cluster:failover",
+                ),
+            ]
+        ],
         Field(min_length=1, max_length=64, json_schema_extra=UNIQUE),
     ] = Field(description="What it may do, as subject:action, such as cluster:failover or disaster-recovery:*.")
 

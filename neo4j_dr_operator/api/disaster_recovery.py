@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from neo4j_dr_operator.api.backup import Backup
-from neo4j_dr_operator.api.base import Site, SpecModel, immutable, map_by, rule, rules
+from neo4j_dr_operator.api.base import Checks, Site, SpecModel, constant, map_by, rule, rules
 from neo4j_dr_operator.api.cluster import Resources, Topology
 from neo4j_dr_operator.api.failover import Failover
 from neo4j_dr_operator.api.formats import Name, Region
@@ -29,8 +29,19 @@ class Sync(SpecModel):
 class SecondaryCluster(SpecModel):
     """One of several standbys. An item whose name is known from before inherits what it leaves out."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.clusterRef) || oldSelf.hasValue()",
+                "is needed where the name is new",
+                field=".clusterRef",
+                old_may_lack=True,
+            )
+        )
+    )
+
     name: Name = Field(description="Name of the standby in this resource.")
-    cluster_ref: Name | None = Field(
+    cluster_ref: Annotated[Name, Checks(constant("clusterRef"))] | None = Field(
         default=None, description="Neo4jEnterpriseCluster in the same namespace. Needed when the name is new."
     )
     region: Region | None = Field(default=None, description="Region of that cluster.")
@@ -80,9 +91,26 @@ _SPEC_RULES = rules(
         field=".replication.topology.primary",
     ),
     rule(
-        "self.replication.mode != 'cascading' || has(self.replication.topology)",
-        "is needed with mode: cascading",
+        "(self.replication.mode == 'cascading') == has(self.replication.topology)",
+        "is needed with mode: cascading, and only there",
         field=".replication.topology",
+    ),
+    rule(
+        "!has(self.replication.topology) || !has(self.secondaryClusters) || "
+        "!self.secondaryClusters.all(s, has(s.region)) || "
+        "self.replication.topology.secondaries.all(t, self.secondaryClusters.exists(s, s.region == t.region))",
+        "must name regions of secondaryClusters only",
+        field=".replication.topology.secondaries",
+    ),
+    rule(
+        "!has(self.secondaryClusters) || !has(self.crossRegion.secondaryRegion)",
+        "is the region of secondaryClusterRef: with secondaryClusters, each item names its own",
+        field=".crossRegion.secondaryRegion",
+    ),
+    rule(
+        "!has(self.secondaryClusters) || !has(self.crossRegion.networking.endpoints.secondary)",
+        "is the address of secondaryClusterRef: with secondaryClusters, each cluster names its own",
+        field=".crossRegion.networking.endpoints.secondary",
     ),
 )
 
@@ -92,12 +120,11 @@ class DisasterRecoverySpec(SpecModel):
 
     model_config = ConfigDict(json_schema_extra=_SPEC_RULES)
 
-    primary_cluster_ref: Name = Field(
+    primary_cluster_ref: Annotated[Name, Checks(constant("primaryClusterRef"))] = Field(
         description="Neo4jEnterpriseCluster, in the same namespace, that is primary to begin with; its site is called "
         "primary ever after.",
-        json_schema_extra=immutable("primaryClusterRef"),
     )
-    secondary_cluster_ref: Annotated[Name, Field(json_schema_extra=immutable("secondaryClusterRef"))] | None = Field(
+    secondary_cluster_ref: Annotated[Name, Checks(constant("secondaryClusterRef"))] | None = Field(
         default=None,
         description="Neo4jEnterpriseCluster, in the same namespace, that is standby to begin with; its site is called "
         "secondary ever after.",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from neo4j_dr_operator.api.base import Duration, Interval, Site, SpecModel, map_by, rule, rules
-from neo4j_dr_operator.api.formats import Name, Text
+from neo4j_dr_operator.api.formats import NOT_BLANK, Name, Text
 from neo4j_dr_operator.api.storage import S3Location
 
 
@@ -31,7 +31,9 @@ class CustomCheck(SpecModel):
     )
 
     name: Name = Field(description="Name of the check.")
-    cypher_query: Annotated[str, Field(min_length=1, max_length=8192)] = Field(description="Query, read-only.")
+    cypher_query: Annotated[str, Field(min_length=1, max_length=8192), NOT_BLANK] = Field(
+        description="Query, read-only."
+    )
     expected_result: Text | None = Field(default=None, description="The one value it must return, as text.")
     max_lag: Duration | None = Field(default=None, description="The most lag it may return.")
     timeout: Interval = Field(default=Interval("5s"), description="Time limit of the query.")
@@ -79,7 +81,7 @@ class Failover(SpecModel):
     rpo: Duration | None = Field(
         default=None, description="Recovery point objective: the most lag that WithinRPO=True allows."
     )
-    rto: Duration | None = Field(
+    rto: Interval | None = Field(
         default=None, description="Recovery time objective: the longest that a failover should take."
     )
     custom_checks: Annotated[list[CustomCheck], Field(max_length=32, json_schema_extra=map_by("name"))] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from neo4j_dr_operator.api.base import API_VERSION, GROUP, SpecModel, StatusModel
+from neo4j_dr_operator.api.base import API_VERSION, GROUP, Rule, SpecModel, StatusModel, matches, rule
 from neo4j_dr_operator.api.cluster import ClusterSpec, ClusterStatus
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.recovery_status import DisasterRecoveryStatus
@@ -37,7 +37,7 @@ class Kind:
     spec: type[SpecModel]
     status: type[StatusModel]
     columns: tuple[Column, ...]
-    rules: tuple[dict[str, str], ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @property
     def crd_name(self) -> str:
@@ -53,6 +53,15 @@ class Kind:
 def _condition(type_: str, name: str | None = None) -> Column:
     path = f'.status.conditions[?(@.type=="{type_}")].status'
     return Column(name or type_, path, description=f"Status of the condition {type_}.")
+
+
+def _name(length: int, why: str) -> Rule:
+    """Rule on ``metadata.name``, of which Kubernetes itself asks less."""
+    form = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+    return rule(
+        f"self.metadata.name.size() <= {length} && {matches(form, 'self.metadata.name')}",
+        f"metadata.name must be a letter and then lower-case letters, digits and -, at most {length} characters: {why}",
+    )
 
 
 _AGE = Column("Age", ".metadata.creationTimestamp", "date")
@@ -76,6 +85,7 @@ CLUSTER = Kind(
         Column("Address", ".status.address", description="Address the operator uses.", wide=True),
         _MESSAGE,
     ),
+    rules=(_name(52, "pods and Services are named after it"),),
 )
 
 DISASTER_RECOVERY = Kind(
@@ -96,12 +106,7 @@ DISASTER_RECOVERY = Kind(
         _AGE,
         _MESSAGE,
     ),
-    rules=(
-        {
-            "rule": "self.metadata.name.size() <= 56",
-            "message": "metadata.name must have at most 56 characters: the Service NAME-active is named after it",
-        },
-    ),
+    rules=(_name(56, "the Service NAME-active is named after it"),),
 )
 
 RESTORE = Kind(

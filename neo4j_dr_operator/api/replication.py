@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from neo4j_dr_operator.api.base import UNIQUE, Interval, Site, SpecModel, map_by, rule, rules
 from neo4j_dr_operator.api.formats import Cidr, HostPort, Region, VpcId
-from neo4j_dr_operator.api.storage import S3Location, StoreEncryption
+from neo4j_dr_operator.api.storage import KEY_IN_REGION, S3Location, StoreEncryption
 
 
 class VpcPeering(SpecModel):
@@ -35,6 +35,16 @@ class VpcPeering(SpecModel):
 
 class Endpoints(SpecModel):
     """Addresses across regions; used where a cluster has no external.uri."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.primary) || !has(self.secondary) || self.primary != self.secondary",
+                "must be another address than primary",
+                field=".secondary",
+            )
+        )
+    )
 
     primary: HostPort | None = Field(default=None, description="Host and port of primaryClusterRef; 7687 by default.")
     secondary: HostPort | None = Field(
@@ -80,6 +90,16 @@ class Networking(SpecModel):
 class CrossRegion(SpecModel):
     """Regions of the two sites and how they are kept alike."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.primaryRegion) || !has(self.secondaryRegion) || self.primaryRegion != self.secondaryRegion",
+                "must be another region than primaryRegion",
+                field=".secondaryRegion",
+            )
+        )
+    )
+
     primary_region: Region | None = Field(
         default=None, description="Region of primaryClusterRef; must be the one its cluster names."
     )
@@ -97,7 +117,8 @@ class LogShipping(SpecModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule("!self.enabled || has(self.destination)", "is needed with enabled: true", field=".destination")
+            rule("!self.enabled || has(self.destination)", "is needed with enabled: true", field=".destination"),
+            KEY_IN_REGION,
         )
     )
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from neo4j_dr_operator.api.base import Instant, SpecModel, StatusModel, immutable
+from neo4j_dr_operator.api.base import AskedInstant, Instant, SpecModel, StatusModel, immutable
 from neo4j_dr_operator.api.conditions import Conditions
 from neo4j_dr_operator.api.formats import Name
 from neo4j_dr_operator.api.storage import S3Location
@@ -33,7 +33,7 @@ class RestoreSpec(SpecModel):
 
     cluster_ref: Name = Field(description="Neo4jEnterpriseCluster to restore into, in the same namespace.")
     source: RestoreSource = Field(description="What to restore from.")
-    point_in_time: Instant = Field(description="Restore every transaction committed up to this time (RFC 3339).")
+    point_in_time: AskedInstant = Field(description="Restore every transaction committed up to this time (RFC 3339).")
     options: RestoreOptions = Field(default_factory=RestoreOptions, description="How to restore.")
 
 

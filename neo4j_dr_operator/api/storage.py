@@ -48,3 +48,13 @@ class StoreEncryption(SpecModel):
         default=None,
         description="Key of the store's key management (SSE-KMS); by default the store's own keys (SSE-S3).",
     )
+
+
+KEY_IN_REGION = rule(
+    "!has(self.destination) || !has(self.destination.region) || has(self.destination.endpoint) || "
+    "!has(self.encryption.kmsKeyId) || !self.encryption.kmsKeyId.startsWith('arn:') || "
+    "self.encryption.kmsKeyId.split(':')[3] == self.destination.region",
+    "must be a key in the region of destination: S3 takes no other",
+    field=".encryption.kmsKeyId",
+)
+"""Rule of an object with ``destination`` and ``encryption`` (Amazon S3 User Guide, "Using SSE-KMS")."""

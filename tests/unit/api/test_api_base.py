@@ -28,7 +28,7 @@ def test_what_is_no_duration(text: str) -> None:
         TypeAdapter(Duration).validate_python(text)
 
 
-@given(st.integers(0, 999_999), st.sampled_from(["ms", "s", "m", "h"]))
+@given(st.integers(0, 8760), st.sampled_from(["ms", "s", "m", "h"]))
 def test_a_duration_keeps_its_text(number: int, unit: str) -> None:
     read = TypeAdapter(Duration).validate_python(f"{number}{unit}")
     assert isinstance(read, Duration)
