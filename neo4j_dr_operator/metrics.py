@@ -35,11 +35,28 @@ class Metrics:
             f"{PREFIX}_health_status", "1: the site is UP, 0: it is not", (*labels, "site"), registry=self.registry
         )
 
+        self.archive_age = Gauge(
+            f"{PREFIX}_log_shipping_age_seconds",
+            "Age of the moment up to which everything is in the archive",
+            labels,
+            registry=self.registry,
+        )
+        self.archive_backlog = Gauge(
+            f"{PREFIX}_log_shipping_backlog_transactions",
+            "Transactions that are not in the archive yet",
+            labels,
+            registry=self.registry,
+        )
+        self.archive_bytes = Counter(
+            f"{PREFIX}_log_shipping_bytes", "Bytes of segments put into the archive", labels, registry=self.registry
+        )
+
     def of(self, namespace: str, name: str) -> ResourceMetrics:
         """The series of one resource, all of them present at once."""
         made = ResourceMetrics(self, namespace, name)
         self.lag.labels(name, namespace)
-        self.latency.labels(name, namespace)
+        for family in (self.latency, self.archive_age, self.archive_backlog, self.archive_bytes):
+            family.labels(name, namespace)
         for site in SITES:
             self.failures.labels(name, namespace, site)
             self.health.labels(name, namespace, site)
@@ -64,6 +81,17 @@ class ResourceMetrics:
         """Round trip of a Bolt no-op from the link's worker to its source, in seconds."""
         self.metrics.latency.labels(self.name, self.namespace).set(seconds)
 
+    def archive(self, age: float | None, backlog: int | None) -> None:
+        """How far the archive is behind: seconds and transactions; None leaves what was known."""
+        if age is not None:
+            self.metrics.archive_age.labels(self.name, self.namespace).set(age)
+        if backlog is not None:
+            self.metrics.archive_backlog.labels(self.name, self.namespace).set(backlog)
+
+    def archived(self, count: int) -> None:
+        """So many more bytes are in the archive."""
+        self.metrics.archive_bytes.labels(self.name, self.namespace).inc(count)
+
     def failed_probe(self, site: str) -> None:
         """One more failed probe."""
         self.metrics.failures.labels(self.name, self.namespace, site).inc()
@@ -80,7 +108,13 @@ class ResourceMetrics:
         """Take the series away with the resource."""
         name, namespace = self.name, self.namespace
         self.metrics.lag.remove(name, namespace)
-        self.metrics.latency.remove(name, namespace)
+        for family in (
+            self.metrics.latency,
+            self.metrics.archive_age,
+            self.metrics.archive_backlog,
+            self.metrics.archive_bytes,
+        ):
+            family.remove(name, namespace)
         for site in SITES:
             self.metrics.failures.remove(name, namespace, site)
             self.metrics.health.remove(name, namespace, site)

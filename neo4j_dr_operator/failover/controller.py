@@ -28,6 +28,7 @@ from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
+from neo4j_dr_operator.failover.meter import Meter
 from neo4j_dr_operator.failover.objectives import Objectives, ship_plan
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
 from neo4j_dr_operator.failover.references import Clusters, References
@@ -70,7 +71,7 @@ class RecoveryController:
         meta = body["metadata"]
         self.namespace, self.name = meta["namespace"], meta["name"]
         self.dr = f"{self.namespace}/{self.name}"
-        self._wiring, self._metrics = wiring, metrics
+        self._wiring, self._metrics, self._meter = wiring, metrics, Meter(metrics)
         self._wake = asyncio.Event()
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
         self._supervisor = LinkSupervisor(self.wake)
@@ -332,30 +333,22 @@ class RecoveryController:
         """Store status and cluster statuses; False when another operator was first."""
         state = decision.state
         lag = link_lag(self._supervisor.worker, state, self._pulse.holder is not None, time.time())
-        self._publish_metrics(seen, lag)
+        self._meter.take(seen, lag, self._supervisor.worker)
         context = self._context(spec, decision.why, lag)
+        self._meter.take_archive(context.objectives, self._shipper.worker)
         status = publish.recovery_status(state, desired, seen, self._writer.status, context)
         if not await self._writer.store(status):
             return False
         self._control = self._writer.status.get("control")
         if state.epoch == 0:
             return True
-        for site, (body, _) in clusters.items():
+        for site, (body, own) in clusters.items():
             name = body["metadata"]["name"]
             generation = int(body["metadata"].get("generation") or 0)
             stored = body.get("status") or {}
-            document = publish.cluster_status(site, state, desired, seen, stored, generation, context, self.name)
+            document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
             await self._writer.store_cluster(name, document)
         return True
-
-    def _publish_metrics(self, seen: Seen, lag: float | None) -> None:
-        for site in SITES:
-            self._metrics.health(site, seen.sites[site].verdict == "UP")
-        worker = self._supervisor.worker
-        if lag is not None:
-            self._metrics.lag(lag)
-        if worker is not None and worker.report.get("latency") is not None:
-            self._metrics.latency(float(worker.report["latency"]))
 
     async def _not_ready(self, reason: str, message: str, **more: Any) -> bool:
         """Say what is missing; whatever runs goes on with what it had."""

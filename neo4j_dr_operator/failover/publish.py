@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.conditions import Condition, set_condition
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover import report
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.objectives import Objectives
@@ -143,6 +145,7 @@ def _shipping(objectives: Objectives) -> dict[str, Any] | None:
 
 def cluster_status(
     site: Site,
+    spec: ClusterSpec,
     state: ControlState,
     desired: Desired,
     seen: Seen,
@@ -154,8 +157,11 @@ def cluster_status(
     """The status of one of the two clusters."""
     view = seen.sites[site]
     ready = None if view.verdict is Verdict.UNKNOWN else view.verdict is Verdict.UP
+    gaps = support(spec, CLUSTER)
     claims = [
-        Claim("Ready", ready, str(view.verdict).title(), view.evidence),
+        Claim("Ready", False, "NotYetSupported", gaps.sentence)
+        if ready and gaps.safety
+        else Claim("Ready", ready, str(view.verdict).title(), view.evidence),
         _read_only(site, state, desired, seen),
     ]
     active = state.active == site
@@ -165,8 +171,23 @@ def cluster_status(
         "address": context.addresses.get(site),
         "epoch": state.epoch,
         "recovery": recovery,
+        "message": None,
+        "notYetSupported": list(gaps.fields),
         "observedGeneration": generation,
         "conditions": merge_conditions(list(stored.get("conditions") or []), claims, generation, context.wall),
+    }
+
+
+def unattended_status(spec: ClusterSpec, stored: Mapping[str, Any], generation: int, wall: float) -> dict[str, Any]:
+    """The status of a cluster that no disaster recovery refers to: it is only written down."""
+    why = "no Neo4jDisasterRecovery refers to this cluster; the operator does not touch it"
+    claims = [Claim("Ready", None, "NotReferred", why), Claim("ReadOnly", None, "NotReferred", why)]
+    return {
+        "phase": "Unattended",
+        "message": why,
+        "observedGeneration": generation,
+        "notYetSupported": list(support(spec, CLUSTER).fields),
+        "conditions": merge_conditions(list(stored.get("conditions") or []), claims, generation, wall),
     }
 
 

@@ -35,6 +35,11 @@ class Memo:
                     controller.update_cluster(key[1], body)
                 controller.wake()
 
+    def referred(self, key: Key) -> bool:
+        """Whether a disaster recovery resource refers to a cluster."""
+        namespace, name = key
+        return any(own == namespace and controller.refers_to(name) for (own, _), controller in self.controllers.items())
+
     def recovery_changed(self, key: Key, body: Body) -> None:
         """A disaster recovery resource appeared or changed."""
         controller = self.controllers.get(key)

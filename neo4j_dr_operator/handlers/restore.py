@@ -8,11 +8,14 @@ from typing import Any
 import kopf
 
 from neo4j_dr_operator.api.base import GROUP, VERSION
-from neo4j_dr_operator.api.conditions import set_condition
 from neo4j_dr_operator.api.kinds import RESTORE
-from neo4j_dr_operator.errors import Conflict
+from neo4j_dr_operator.api.support import RESTORE as GAPS
+from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.publish import merge_conditions
 from neo4j_dr_operator.handlers.memo import Memo
+from neo4j_dr_operator.handlers.own_status import store
 
+REASON = "NotYetSupported"
 MESSAGE = "this version of the operator does not restore yet; nothing was touched"
 
 
@@ -21,22 +24,21 @@ def register(registry: kopf.OperatorRegistry) -> None:
     kopf.on.event(GROUP, VERSION, RESTORE.plural, registry=registry)(changed)
 
 
-async def changed(
-    type: str | None, body: kopf.Body, namespace: str | None, name: str | None, memo: Memo, **_: Any
-) -> None:
-    """Say once that the restore is not carried out."""
-    if type == "DELETED" or (body.get("status") or {}).get("phase") is not None:
+async def changed(type: str | None, body: kopf.Body, memo: Memo, **_: Any) -> None:
+    """Say that the restore is not carried out, with one event."""
+    if type == "DELETED":
         return
+    stored = body.get("status") or {}
     generation = int(body["metadata"].get("generation") or 0)
-    conditions = set_condition([], "Failed", "True", "NotYetSupported", MESSAGE, generation, datetime.now(UTC))
+    claims = [Claim("Complete", False, REASON, MESSAGE), Claim("Failed", True, REASON, MESSAGE)]
     status = {
-        "phase": "NotYetSupported",
+        "phase": REASON,
         "message": MESSAGE,
         "observedGeneration": generation,
-        "conditions": [condition.wire(drop_none=True) for condition in conditions],
+        "notYetSupported": [gap.path for gap in GAPS],
+        "conditions": merge_conditions(
+            list(stored.get("conditions") or []), claims, generation, datetime.now(UTC).timestamp()
+        ),
     }
-    version = body["metadata"]["resourceVersion"]
-    try:
-        await memo.api.patch_status(GROUP, VERSION, RESTORE.plural, namespace or "", name or "", status, version)
-    except Conflict:
-        return
+    if await store(memo.api, RESTORE, body, status):
+        await memo.api.event(body, "Warning", REASON, MESSAGE)

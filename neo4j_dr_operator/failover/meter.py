@@ -1,0 +1,41 @@
+"""What one resource's metrics say, taken from sight and from its workers' reports."""
+
+from __future__ import annotations
+
+from neo4j_dr_operator.failover.objectives import Objectives
+from neo4j_dr_operator.failover.state import SITES
+from neo4j_dr_operator.failover.view import Seen
+from neo4j_dr_operator.metrics import ResourceMetrics
+from neo4j_dr_operator.replication.supervisor import LinkConfig
+from neo4j_dr_operator.shipping.supervision import ShipConfig
+from neo4j_dr_operator.workers import Worker
+
+
+class Meter:
+    """Sets gauges, and counts what a worker counts from its own start."""
+
+    def __init__(self, metrics: ResourceMetrics) -> None:
+        """All series exist already."""
+        self._metrics = metrics
+        self._shipper: Worker[ShipConfig] | None = None
+        self._bytes = 0
+
+    def take(self, seen: Seen, lag: float | None, link: Worker[LinkConfig] | None) -> None:
+        """Health of both sites; `lag` in seconds and the round trip while they are known."""
+        for site in SITES:
+            self._metrics.health(site, seen.sites[site].verdict == "UP")
+        if lag is not None:
+            self._metrics.lag(lag)
+        if link is not None and link.report.get("latency") is not None:
+            self._metrics.latency(float(link.report["latency"]))
+
+    def take_archive(self, objectives: Objectives, shipper: Worker[ShipConfig] | None) -> None:
+        """Age and backlog of the archive, and the bytes that this shipper has put since the last look."""
+        view = objectives.shipping
+        self._metrics.archive(objectives.archive_age, view.backlog if view is not None else None)
+        if shipper is not self._shipper:
+            self._shipper, self._bytes = shipper, 0
+        put = int(shipper.report.get("bytes") or 0) if shipper is not None else 0
+        if put > self._bytes:
+            self._metrics.archived(put - self._bytes)
+            self._bytes = put

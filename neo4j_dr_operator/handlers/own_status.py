@@ -1,0 +1,29 @@
+"""Storing the status of a resource that no controller looks after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neo4j_dr_operator.api.base import GROUP, VERSION
+from neo4j_dr_operator.api.kinds import Kind
+from neo4j_dr_operator.errors import Conflict, NotFound
+from neo4j_dr_operator.failover.statuses import ResourceApi, without_nulls
+
+
+async def store(api: ResourceApi, kind: Kind, body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Merge `status` into what is stored, where it differs; whether that was done.
+
+    Somebody who was faster brings an event of their own, and with it another turn. Raises KubernetesError.
+    """
+    stored = body.get("status") or {}
+    if without_nulls({**stored, **status}) == without_nulls(stored):
+        return False
+    meta = body["metadata"]
+    try:
+        await api.patch_status(
+            GROUP, VERSION, kind.plural, meta["namespace"], meta["name"], status, meta["resourceVersion"]
+        )
+    except (Conflict, NotFound):
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""Conditions about the RPO, the archive and what is not supported, and whose transactions are shipped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from neo4j_dr_operator.failover.objectives import (
+    Objectives,
+    ShipPlan,
+    log_shipping_healthy,
+    not_configured,
+    ship_plan,
+    within_rpo,
+)
+from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.failover.view import ShippingView
+
+FOLLOWING = ControlState(epoch=3, active="secondary", standby="following", barrier="B")
+SHIPPING = ShippingView("secondary", 3, "shipping", segment=7, up_to=990.0, backlog=0)
+ASKED = Objectives(ship_every=60.0, archive="s3://logs/ns/dr", shipping=SHIPPING, now=1000.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "objectives", "status", "reason"),
+    [
+        (FOLLOWING, Objectives(lag=1.0), "Unknown", "NotConfigured"),
+        (ControlState(), Objectives(rpo=60.0), "Unknown", "Pending"),
+        (FOLLOWING, Objectives(rpo=60.0, lag=60.0), "True", "WithinRPO"),
+        (FOLLOWING, Objectives(rpo=60.0, lag=60.1), "False", "LagAboveRPO"),
+        (FOLLOWING, Objectives(rpo=60.0), "Unknown", "LagUnknown"),
+        (FOLLOWING, Objectives(rpo=0.0, lag=0.0), "False", "NotYetSupported"),
+        (FOLLOWING.model_copy(update={"standby": "diverged"}), Objectives(rpo=60.0, lag=1.0), "False", "NotFollowing"),
+    ],
+)
+def test_the_recovery_point_objective(state: ControlState, objectives: Objectives, status: str, reason: str) -> None:
+    claim = within_rpo(state, objectives)
+    assert (claim.status, claim.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "status", "reason"),
+    [
+        (replace(ASKED, ship_every=None), "Unknown", "NotConfigured"),
+        (ASKED, "True", "Shipping"),
+        (replace(ASKED, shipping=None), "False", "Starting"),
+        (replace(ASKED, shipping=replace(SHIPPING, state="attaching")), "False", "Attaching"),
+        (replace(ASKED, shipping=replace(SHIPPING, reason="NotEncrypted", message="m")), "False", "NotEncrypted"),
+        (replace(ASKED, ship_problem=("ReferenceUnresolved", "m")), "False", "ReferenceUnresolved"),
+        (replace(ASKED, now=990.0 + 180.0), "True", "Shipping"),
+        (replace(ASKED, now=990.0 + 180.1), "False", "Behind"),
+        (replace(ASKED, ship_every=1.0, now=990.0 + 29.0), "True", "Shipping"),
+        (replace(ASKED, ship_every=1.0, now=990.0 + 31.0), "False", "Behind"),
+    ],
+)
+def test_the_archive(objectives: Objectives, status: str, reason: str) -> None:
+    claim = log_shipping_healthy(FOLLOWING, objectives)
+    assert (claim.status, claim.reason) == (status, reason)
+
+
+def test_messages_at_rest_hold_no_moving_number() -> None:
+    later = replace(ASKED, now=1010.0, shipping=replace(SHIPPING, segment=8, up_to=1005.0))
+    assert log_shipping_healthy(FOLLOWING, ASKED) == log_shipping_healthy(FOLLOWING, later)
+    assert within_rpo(FOLLOWING, Objectives(rpo=9.0, lag=1.0)) == within_rpo(FOLLOWING, Objectives(rpo=9.0, lag=2.0))
+
+
+def test_what_nobody_asked_for_is_unknown_and_what_is_not_given_is_false() -> None:
+    assert not_configured("BackupHealthy", "why", asked=False).status == "Unknown"
+    assert not_configured("BackupHealthy", "why", asked=True).status == "False"
+
+
+def test_the_active_site_is_shipped_from_its_barrier_on() -> None:
+    assert ship_plan(ControlState()) is None
+    assert ship_plan(ControlState(epoch=1)) == ShipPlan("primary", 1, None)
+    assert ship_plan(FOLLOWING) == ShipPlan("secondary", 3, "B")
+
+
+def test_a_new_epoch_is_not_shipped_before_its_barrier_is_known() -> None:
+    returning = ControlState(epoch=2, active="secondary", standby="returning")
+    assert ship_plan(returning) is None
+    assert ship_plan(returning.model_copy(update={"barrier": "B"})) == ShipPlan("secondary", 2, "B")
