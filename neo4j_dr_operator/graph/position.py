@@ -18,10 +18,14 @@ import base64
 import binascii
 import struct
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 _BODY = struct.Struct(">B16sqq")
 _TAIL = struct.Struct(">q")
+_TEXT_5 = 55
 END_OF_TRANSACTION = 0x7FFF_FFFF_FFFF_FFFF
 """``seq`` of an identifier that stands after all changes of its transaction, as ``db.cdc.current()`` gives it."""
 
@@ -60,3 +64,18 @@ class Position:
     def same_stream(self, other: Position) -> bool:
         """Whether both belong to the same database, so that their order means something."""
         return self.database == other.database
+
+
+def commit_times(texts: Sequence[str]) -> list[int]:
+    """The commit time of each change identifier, as :attr:`Position.commit_millis`; quick for many of version 5.
+
+    Raises :class:`ValueError` for anything but versions 3 and 5.
+    """
+    if texts and set(map(len, texts)) == {_TEXT_5}:
+        # one more sextet makes each a whole number of bytes, so that all can be decoded as one text
+        raw = base64.urlsafe_b64decode("A".join(texts) + "A")
+        rows = np.frombuffer(raw, np.uint8).reshape(len(texts), -1)
+        if (rows[:, 0] == 5).all():
+            times: list[int] = rows[:, _BODY.size : _BODY.size + _TAIL.size].copy().view(">i8").ravel().tolist()
+            return times
+    return [Position.decode(text).commit_millis for text in texts]

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 
 @dataclass(frozen=True)
@@ -48,25 +52,7 @@ class S3:
     def __init__(self, address: S3Address, timeout: float) -> None:
         """`timeout`: seconds to connect and seconds to wait for an answer. Nothing is sent yet."""
         self.address = address
-        try:
-            self._client = boto3.session.Session().client(
-                "s3",
-                region_name=address.region or "us-east-1",
-                endpoint_url=address.endpoint,
-                aws_access_key_id=address.access_key,
-                aws_secret_access_key=address.secret_key,
-                aws_session_token=address.session_token,
-                config=Config(
-                    connect_timeout=timeout,
-                    read_timeout=timeout,
-                    retries={"total_max_attempts": 1},
-                    s3={"addressing_style": "path" if address.endpoint else "auto"},
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise ObjectStoreError(f"the S3 location cannot be used: {error}") from error
+        self._client = connect(address, timeout)
 
     async def get(self, name: str) -> Stored | None:
         """The object, or None when there is none. Raises ObjectStoreUnreachable, ObjectStoreError."""
@@ -90,22 +76,47 @@ class S3:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                 return None
-            raise _translated(error, self.address.bucket) from error
+            raise translated(error, self.address.bucket) from error
         except BotoCoreError as error:
-            raise _unreachable(error, self.address.bucket) from error
+            raise unreachable(error, self.address.bucket) from error
 
     def _put(self, key: str, body: bytes, etag: str | None) -> str:
-        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
         try:
             answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **condition)
             return str(answer["ETag"])
         except ClientError as error:
-            raise _translated(error, self.address.bucket) from error
+            raise translated(error, self.address.bucket) from error
         except BotoCoreError as error:
-            raise _unreachable(error, self.address.bucket) from error
+            raise unreachable(error, self.address.bucket) from error
 
 
-def _translated(error: ClientError, bucket: str) -> ObjectStoreError:
+def connect(address: S3Address, timeout: float) -> S3Client:
+    """A client of the SDK; nothing is sent yet. Raises ObjectStoreError for a location that cannot be used."""
+    try:
+        client: S3Client = boto3.session.Session().client(
+            "s3",
+            region_name=address.region or "us-east-1",
+            endpoint_url=address.endpoint,
+            aws_access_key_id=address.access_key,
+            aws_secret_access_key=address.secret_key,
+            aws_session_token=address.session_token,
+            config=Config(
+                connect_timeout=timeout,
+                read_timeout=timeout,
+                retries={"total_max_attempts": 1},
+                s3={"addressing_style": "path" if address.endpoint else "auto"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise ObjectStoreError(f"the S3 location cannot be used: {error}") from error
+    return client
+
+
+def translated(error: ClientError, bucket: str) -> ObjectStoreError:
+    """Our error for an answer of the store."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in ("PreconditionFailed", "ConditionalRequestConflict") or status in (409, 412):
@@ -115,5 +126,6 @@ def _translated(error: ClientError, bucket: str) -> ObjectStoreError:
     return ObjectStoreError(f"bucket {bucket} answered {status} {code}", code=code)
 
 
-def _unreachable(error: BotoCoreError, bucket: str) -> ObjectStoreUnreachable:
+def unreachable(error: BotoCoreError, bucket: str) -> ObjectStoreUnreachable:
+    """Our error for no answer."""
     return ObjectStoreUnreachable(f"bucket {bucket} cannot be reached: {type(error).__name__}")

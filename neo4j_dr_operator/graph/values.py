@@ -1,0 +1,151 @@
+"""Property values of Neo4j as JSON, exact to the last bit and to the type. Source: ``docs/archive-format.md``.
+
+Booleans, strings, lists, 64-bit integers and finite floats are their JSON selves; a float always has a ``.`` or an
+exponent, an integer never. Everything else is an object with one key, its type: no property value of Neo4j is a map, so
+nothing can be mistaken for one, and none is null.
+
+============= ============================================================ ===================
+key           value                                                        Neo4j's type
+============= ============================================================ ===================
+float         the 16 hex digits of its IEEE 754 bits, big-endian           FLOAT: NaN, infinite
+bytes         base64, padded                                               ByteArray
+date          days since 1970-01-01                                        DATE
+time          [nanoseconds since midnight, offset in seconds]              ZONED TIME
+localtime     nanoseconds since midnight                                   LOCAL TIME
+datetime      [seconds since 1970 in UTC, nanoseconds, offset or zone]     ZONED DATETIME
+localdatetime [seconds since 1970 as if in UTC, nanoseconds]               LOCAL DATETIME
+duration      [months, days, seconds, nanoseconds]                         DURATION
+point         [SRID, x, y] or [SRID, x, y, z]                              POINT
+============= ============================================================ ===================
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytz  # type: ignore[import-untyped]  # the driver's own time zones; no stubs among the tools
+from neo4j.spatial import CartesianPoint, Point, WGS84Point
+from neo4j.time import Date, DateTime, Duration, Time
+
+_BITS = struct.Struct(">d")
+_POINTS: dict[int, type[Point]] = {4326: WGS84Point, 4979: WGS84Point, 7203: CartesianPoint, 9157: CartesianPoint}
+_EPOCH = Date(1970, 1, 1).to_ordinal()
+_DAY = 86_400
+_NANO = 1_000_000_000
+
+
+def tagged(value: Any) -> dict[str, Any]:
+    """The object that stands for a value JSON has no form for. Raises TypeError for what is no property value."""
+    match value:
+        case float():
+            return {"float": _BITS.pack(value).hex()}
+        case bytes() | bytearray():
+            return {"bytes": base64.b64encode(value).decode()}
+        case Date():
+            return {"date": value.to_ordinal() - _EPOCH}
+        case DateTime():
+            return _tagged_datetime(value)
+        case Time():
+            return {"localtime": value.ticks} if value.tzinfo is None else {"time": [value.ticks, _offset(value)]}
+        case Duration():
+            return {"duration": [value.months, value.days, value.seconds, value.nanoseconds]}
+        case Point():
+            return {"point": [value.srid, *(plain(coordinate) for coordinate in value)]}
+    raise TypeError(f"no property value of Neo4j: {type(value).__name__}")
+
+
+def plain(value: Any) -> Any:
+    """``value`` with the floats replaced that JSON cannot write, also inside a list; anything else as it is."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return tagged(value)
+    if type(value) is list:
+        return [plain(item) for item in value]
+    return value
+
+
+def untagged(value: Any) -> Any:
+    """The property value that :func:`tagged`, :func:`plain` or JSON itself wrote. Raises ValueError for another."""
+    if type(value) is list:
+        return [untagged(item) for item in value]
+    if type(value) is not dict:
+        return value
+    try:
+        ((kind, content),) = value.items()
+        return _READERS[kind](content)
+    except (KeyError, TypeError, OverflowError, struct.error) as error:
+        raise ValueError("a value of a type that this version does not know") from error
+
+
+def _offset(value: Time | DateTime) -> int:
+    offset = value.utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())
+
+
+def _tagged_datetime(value: DateTime) -> dict[str, Any]:
+    seconds = (value.to_ordinal() - _EPOCH) * _DAY + value.hour * 3600 + value.minute * 60 + value.second
+    zone = value.tzinfo
+    if zone is None:
+        return {"localdatetime": [seconds, value.nanosecond]}
+    offset = _offset(value)
+    name = getattr(zone, "zone", None) or getattr(zone, "key", None)
+    return {"datetime": [seconds - offset, value.nanosecond, name or offset]}
+
+
+def _local(seconds: int, nanoseconds: int) -> DateTime:
+    days, rest = divmod(seconds, _DAY)
+    date = Date.from_ordinal(_EPOCH + days)
+    return DateTime(date.year, date.month, date.day, rest // 3600, rest // 60 % 60, rest % 60, nanoseconds)
+
+
+def _datetime(content: list[Any]) -> DateTime:
+    seconds, nanoseconds, zone = content
+    if isinstance(zone, int):
+        return _local(seconds + zone, nanoseconds).replace(tzinfo=_fixed(zone))
+    # pytz keeps one tzinfo for each of a zone's offsets: the one of this moment tells the repeated hour apart
+    moment = _UNIX + timedelta(seconds=seconds)
+    there = moment.astimezone(pytz.timezone(zone))
+    offset = there.utcoffset()
+    assert offset is not None
+    return _local(seconds + int(offset.total_seconds()), nanoseconds).replace(tzinfo=there.tzinfo)
+
+
+def _fixed(offset: int) -> Any:
+    minutes, seconds = divmod(offset, 60)
+    if seconds:
+        raise ValueError("an offset that is not in whole minutes")
+    return pytz.FixedOffset(minutes)
+
+
+def _time(content: list[int]) -> Time:
+    ticks, offset = content
+    return Time.from_ticks(ticks).replace(tzinfo=_fixed(offset))
+
+
+def _point(content: list[Any]) -> Point:
+    srid, *coordinates = content
+    return _POINTS[srid]([untagged(coordinate) for coordinate in coordinates])
+
+
+def _duration(content: list[int]) -> Duration:
+    months, days, seconds, nanoseconds = content
+    return Duration(months=months, days=days, seconds=seconds, nanoseconds=nanoseconds)
+
+
+_UNIX = pytz.utc.localize(DateTime(1970, 1, 1).to_native())
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "float": lambda digits: _BITS.unpack(bytes.fromhex(digits))[0],
+    "bytes": base64.b64decode,
+    "date": lambda days: Date.from_ordinal(_EPOCH + days),
+    "time": _time,
+    "localtime": Time.from_ticks,
+    "datetime": _datetime,
+    "localdatetime": lambda content: _local(*content),
+    "duration": _duration,
+    "point": _point,
+}

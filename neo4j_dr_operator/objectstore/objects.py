@@ -1,0 +1,138 @@
+"""Whole objects of one S3 location, synchronously, for worker processes: create-only puts, encryption, listing.
+
+Server-side encryption is what the *answer* of a put says, never what was asked: some stores ignore the request in
+silence (Amazon S3 API reference, PutObject: `x-amz-server-side-encryption` and `…-aws-kms-key-id` of the response).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from neo4j_dr_operator.errors import ObjectStoreError
+from neo4j_dr_operator.objectstore.s3 import S3Address, connect, translated, unreachable
+
+KMS, MANAGED = "aws:kms", "AES256"
+
+
+class KmsRefused(ObjectStoreError):
+    """The key management service would not encrypt: no such key, disabled, or not allowed to us."""
+
+    reason = "KmsRefused"
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """What to ask of the store for every object: its own keys, or a key of the key management service."""
+
+    key_id: str | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """As S3 writes it."""
+        return KMS if self.key_id else MANAGED
+
+    def denied_by(self, answer: Receipt) -> str | None:
+        """What is wrong with the store's answer, None when the object is encrypted as was asked.
+
+        A bare key id is asked for by some and answered with an ARN, and the other way round. Two whole ARNs have to be
+        equal. An alias proves nothing, because the answer names the key behind it.
+        """
+        asked = self.algorithm + (f" with key {self.key_id}" if self.key_id else "")
+        if answer.algorithm != self.algorithm:
+            return f"asked for {asked}, the answer names {answer.algorithm or 'no encryption'}"
+        if self.key_id and not _same_key(self.key_id, answer.key_id or ""):
+            return f"asked for {asked}, the answer names {answer.key_id or 'no key'}"
+        return None
+
+
+def _same_key(asked: str, answered: str) -> bool:
+    if asked == answered:
+        return True
+    whole = asked.startswith("arn:") and answered.startswith("arn:")
+    if whole or "alias/" in asked or not answered:
+        return False
+    return re.split("[:/]", asked)[-1] == re.split("[:/]", answered)[-1]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the store answered to a put about encryption: algorithm and key, None where it said nothing."""
+
+    algorithm: str | None
+    key_id: str | None
+
+
+class Bucket:
+    """A client of one location. Names are relative to its path. One attempt a call, bounded in time.
+
+    Every method raises ObjectStoreUnreachable (after a put with an open outcome) or ObjectStoreError.
+    """
+
+    def __init__(self, address: S3Address, timeout: float, encryption: Encryption | None) -> None:
+        """`timeout`: seconds to connect and seconds to wait for an answer. `encryption` is asked for in every put."""
+        self.address = address
+        self._client = connect(address, timeout)
+        self._encryption: dict[str, Any] = {}
+        if encryption is not None:
+            self._encryption["ServerSideEncryption"] = encryption.algorithm
+            if encryption.key_id:
+                self._encryption["SSEKMSKeyId"] = encryption.key_id
+
+    def get(self, name: str) -> bytes | None:
+        """The object's bytes, None when there is no such object."""
+        try:
+            with self._translating():
+                return self._client.get_object(Bucket=self.address.bucket, Key=self.address.key(name))["Body"].read()
+        except ObjectStoreError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+
+    def put(self, name: str, body: bytes, *, create: bool, sha256: bytes | None = None) -> Receipt:
+        """Write the object. With `create` only if it is not there: PreconditionFailed. The store compares `sha256`."""
+        options = dict(self._encryption)
+        if create:
+            options["IfNoneMatch"] = "*"
+        if sha256 is not None:
+            options["ChecksumSHA256"] = base64.b64encode(sha256).decode()
+        with self._translating():
+            answer = self._client.put_object(
+                Bucket=self.address.bucket, Key=self.address.key(name), Body=body, **options
+            )
+            return Receipt(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))
+
+    def list(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+        """Up to `limit` (at most 1000) names that begin with `prefix`, after `after`; whether there are more."""
+        root = self.address.key("")
+        with self._translating():
+            answer = self._client.list_objects_v2(
+                Bucket=self.address.bucket,
+                Prefix=root + prefix,
+                StartAfter=root + after,
+                MaxKeys=limit,
+            )
+        names = [item["Key"].removeprefix(root) for item in answer.get("Contents", [])]
+        return names, bool(answer.get("IsTruncated"))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            ours = translated(error, self.address.bucket)
+            if ours.code.lower().startswith("kms"):
+                raise KmsRefused(f"the key management service refused: {ours.code}", code=ours.code) from error
+            raise ours from error
+        except BotoCoreError as error:
+            raise unreachable(error, self.address.bucket) from error
