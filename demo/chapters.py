@@ -37,7 +37,7 @@ def _servers(stage: Stage) -> None:
             (row,) = database.query("CALL dbms.components() YIELD versions, edition RETURN versions[0] AS v, edition")
             screen.note(f"{stage.region(site)}   Neo4j {row['v']} {row['edition']}   {database.uri}", "dim")
         screen.note(f"Kubernetes {kubernetes.split()[-1]}   {stage.plane.url}", "dim")
-        screen.note(f"S3   {stage.store.endpoint}   holds the third vote on who may write", "dim")
+        screen.note(f"S3   {stage.store.endpoint}   holds the archive, and the third vote on who may write", "dim")
 
 
 def _first_graph(stage: Stage) -> None:
@@ -64,7 +64,7 @@ def _elements(stage: Stage, site: str) -> int:
 def _resources(stage: Stage) -> None:
     screen = stage.screen
     with screen.step("The guide's manifests are applied"):
-        stage.store.make_bucket(manifests.WITNESS_BUCKET)
+        stage.store.make_bucket(manifests.ARCHIVE_BUCKET)
         stage.shell(f"kubectl create namespace {manifests.NAMESPACE}")
         stage.typed("kubectl apply -f crds/")
         stage.shell("kubectl wait --for=condition=Established crd --all --timeout=30s")
@@ -74,7 +74,7 @@ def _resources(stage: Stage) -> None:
         for site, holder in stage.sites.items():
             stage.apply(manifests.secret(f"neo4j-ca-{site}", **{"ca.crt": holder.ca_pem or ""}))
         pair = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
-        stage.apply(manifests.secret(manifests.WITNESS_BUCKET, **pair))
+        stage.apply(manifests.secret(manifests.STORE_KEYS, **pair))
         wanted = [manifests.cluster(site, holder.uri) for site, holder in stage.sites.items()]
         for manifest in [*wanted, manifests.recovery(stage.store.endpoint)]:
             name = manifest["metadata"]["name"]
@@ -86,7 +86,7 @@ def _resources(stage: Stage) -> None:
 def _show_differences(stage: Stage, manifest: dict[str, Any]) -> None:
     for difference in manifests.differences(manifest):
         if difference.now is None:
-            stage.screen.note(f"  - {difference.path}   not in this version", "red")
+            stage.screen.note(f"  - {difference.path}   this store has no key management", "red")
         elif difference.was is None:
             stage.screen.note(f"  + {difference.path}: {manifests.text(difference.now)}", "green")
         else:

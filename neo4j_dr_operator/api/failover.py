@@ -82,7 +82,8 @@ class Failover(SpecModel):
         default=None, description="Recovery point objective: the most lag that WithinRPO=True allows."
     )
     rto: Interval | None = Field(
-        default=None, description="Recovery time objective: the longest that a failover should take."
+        default=None,
+        description="Recovery time objective: the longest that a failover should take; each record in the history says whether it did.",
     )
     custom_checks: Annotated[list[CustomCheck], Field(max_length=32, json_schema_extra=map_by("name"))] = Field(
         default_factory=list, description="Queries of your own that say whether a site is well."

@@ -158,6 +158,11 @@ class FailoverRecord(StatusModel):
     started_at: Instant | None = Field(default=None, description="When it began.")
     completed_at: Instant | None = Field(default=None, description="When it ended.")
     duration_seconds: float | None = Field(default=None, description="Time from beginning to end, in seconds.")
+    within_rto: bool | None = Field(
+        default=None,
+        alias="withinRTO",
+        description="Whether it took no longer than failover.rto; unset without one, and for what was not completed.",
+    )
     steps: list[FailoverStep] = Field(default_factory=list, description="Steps in order, each with its beginning.")
     fenced_by: str | None = Field(default=None, description="What kept the old primary from writing, such as time.")
     applied_position: str | None = Field(default=None, description="Change identifier applied last before promotion.")

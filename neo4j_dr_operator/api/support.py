@@ -45,7 +45,6 @@ RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
     Missing("spec.replication.mode", lambda s: s.replication.mode == "cascading"),
     Missing("spec.replication.topology", lambda s: s.replication.topology is not None),
     Missing("spec.failover.rpo", lambda s: s.failover.rpo is not None and s.failover.rpo.seconds == 0, safety=True),
-    Missing("spec.failover.rto", lambda s: s.failover.rto is not None),
     Missing("spec.failover.customChecks", lambda s: bool(s.failover.custom_checks)),
     Missing(
         "spec.failover.quorum.enabled",

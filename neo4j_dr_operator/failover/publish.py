@@ -34,6 +34,11 @@ class Context:
     addresses: dict[Site, str]
     objectives: Objectives
 
+    @property
+    def rto(self) -> float | None:
+        """The recovery time objective in seconds."""
+        return self.spec.failover.rto.seconds if self.spec.failover.rto is not None else None
+
     def cluster(self, site: Site) -> str:
         """The cluster a site refers to."""
         return self.spec.cluster_of(site)
@@ -73,7 +78,7 @@ def recovery_status(
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),
-            "history": [report.history_item(entry) for entry in state.history],
+            "history": [report.history_item(entry, context.rto) for entry in state.history],
         },
         "control": state.model_dump(mode="json", by_alias=True),
         "conditions": merge_conditions(list(stored.get("conditions") or []), claims, context.generation, context.wall),

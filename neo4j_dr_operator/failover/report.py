@@ -149,8 +149,8 @@ def _split_brain(state: ControlState) -> Claim:
     return Claim("SplitBrain", False, "OneWriter", f"only {state.active} takes writes")
 
 
-def history_item(entry: HistoryEntry) -> dict[str, Any]:
-    """One item of `status.failover.history`, as documented in the resource."""
+def history_item(entry: HistoryEntry, rto: float | None) -> dict[str, Any]:
+    """One item of `status.failover.history`, as documented in the resource; `rto` in seconds."""
     started, ended = entry.steps[0].at, entry.steps[-1].at
     return {
         "epoch": entry.epoch,
@@ -162,6 +162,7 @@ def history_item(entry: HistoryEntry) -> dict[str, Any]:
         "startedAt": timestamp(started),
         "completedAt": timestamp(ended),
         "durationSeconds": round(ended - started, 3),
+        "withinRTO": None if rto is None or entry.result != "Completed" else ended - started <= rto,
         "steps": [{"name": step.name, "at": timestamp(step.at)} for step in entry.steps],
         "fencedBy": entry.fenced_by,
         "appliedPosition": entry.applied_position,

@@ -118,7 +118,7 @@ def test_a_history_item_says_what_it_cost() -> None:
     entry = HistoryEntry(
         epoch=2, kind="switchover", source="primary", target="secondary", result="Completed", steps=steps
     )
-    item = history_item(entry)
+    item = history_item(entry, rto=None)
     assert item["durationSeconds"] == 2.5
     assert item["startedAt"] == "1970-01-01T00:00:10.000Z"
 
@@ -128,3 +128,13 @@ def test_a_sync_that_still_waits_for_an_operation_is_not_complete() -> None:
     done = following(sync=SyncRequest(direction="forward", requested_at=0.0, goal="g", goal_tx=1, complete=True))
     asked = Desired(sync=patched("forward"))
     assert status(done, asked, seen(), "SyncComplete") == ("False", "Pending")
+
+
+@pytest.mark.parametrize(("rto", "within"), [(None, None), (2.0, True), (1.9, False)])
+def test_a_completed_failover_says_whether_it_kept_the_objective(rto: float | None, within: bool | None) -> None:
+    steps = [StepRecord(name="Detected", at=10.0), StepRecord(name="Active", at=12.0)]
+    entry = HistoryEntry(
+        epoch=2, kind="failover", source="primary", target="secondary", result="Completed", steps=steps
+    )
+    assert history_item(entry, rto)["withinRTO"] is within
+    assert history_item(entry.model_copy(update={"result": "RolledBack"}), rto)["withinRTO"] is None
