@@ -19,6 +19,8 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.posting.level = logging.WARNING
     # definitions and namespaces are not watched: that takes rights over the whole cluster, and nothing follows from it
     settings.scanning.disabled = True
+    # a stream that ends in an error takes kopf down, and its way down can hang: then the process is to be started anew
+    settings.process.ultimate_exiting_timeout = 20
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.persistence.finalizer = "neo4j.neo4j.com/kopf"

@@ -92,7 +92,7 @@ class Streams:
         return why_not_ready(self._unlisted, silence)
 
     async def _ask(self) -> None:
-        """Read the discovery document of the group: it takes valid credentials and no rights. `_ended` notes the answer."""
+        """Read the discovery document of the group: valid credentials are enough. `_ended` notes the answer."""
         if self._session is None or self._session.closed:
             return
         try:

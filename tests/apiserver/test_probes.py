@@ -42,7 +42,7 @@ class Started:
 
     def await_readiness(self, status: int, seconds: float) -> str:
         """The text of /readyz once it answers with that status."""
-        code, text = wait_for(
+        _, text = wait_for(
             f"/readyz answers {status}", lambda: a if (a := self.ask("/readyz"))[0] == status else None, seconds
         )
         return text
@@ -89,3 +89,10 @@ def test_ready_when_the_kinds_are_served_and_while_the_api_server_answers(
     operator.process.terminate()
     assert operator.process.wait(10) == 0
     assert operator.ask("/healthz") == (0, "")
+
+
+def test_the_process_ends_when_its_kinds_are_taken_away(plane: ControlPlane, operator: Started) -> None:
+    plane.kubectl("apply", "-f", str(ROOT / "crds"))
+    operator.await_readiness(200, 20)
+    plane.kubectl("delete", "-f", str(ROOT / "crds"))
+    assert operator.process.wait(45) != 0, "whoever runs it starts it anew, and it waits for the kinds"
