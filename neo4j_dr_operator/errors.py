@@ -237,3 +237,15 @@ class NotFound(KubernetesError):
     """There is no such object."""
 
     reason = "NotFound"
+
+
+class NoKubeconfig(KubernetesError):
+    """There is no kubeconfig, it cannot be read, or it lacks the context that was asked for."""
+
+    reason = "NoKubeconfig"
+
+
+class WatchExpired(KubernetesError):
+    """The API server does not remember the version from which a watch was to go on: list again."""
+
+    reason = "WatchExpired"

@@ -1,0 +1,9 @@
+"""The commands, in the order of the help. A new one is a module here that defines ``COMMAND``, and a row below."""
+
+from __future__ import annotations
+
+from neo4j_dr_operator.cli.command import Command
+from neo4j_dr_operator.cli.commands.status import COMMAND as STATUS
+from neo4j_dr_operator.cli.commands.version import COMMAND as VERSION
+
+COMMANDS: tuple[Command, ...] = (STATUS, VERSION)

@@ -1,0 +1,173 @@
+"""What counts as healthy, what is advised, what the document says, one test a rule."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from cli_samples import SAMPLES, brand_new, condition, diverged, failing_over, healthy, primary_down, put, seeding
+
+from neo4j_dr_operator.api.recovery_status import CONDITION_TYPES
+from neo4j_dr_operator.cli import advice, document, summary
+from neo4j_dr_operator.cli.facts import Facts, Snapshot, facts_of
+
+
+def changed(snapshot: Snapshot, **spec: Any) -> Any:
+    recovery: Any = snapshot.recovery
+    recovery["spec"].update(spec)
+    return recovery
+
+
+def facts(snapshot: Snapshot) -> Facts:
+    return facts_of(snapshot)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_only_these_are_healthy(name: str) -> None:
+    assert summary.healthy(facts(SAMPLES[name]())) == (name in ("healthy", "read_only_synced", "hostile"))
+
+
+def test_every_condition_has_a_meaning() -> None:
+    assert set(summary.MEANINGS) == set(CONDITION_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("type_", "without"),
+    [
+        ("FailoverReady", {"failover": {"automatic": False}}),
+        ("WithinRPO", {"failover": {"automatic": True}}),
+        ("LogShippingHealthy", {"replication": {}}),
+        ("BackupHealthy", {}),
+    ],
+)
+def test_what_nobody_asked_for_cannot_fail(type_: str, without: dict[str, Any]) -> None:
+    snapshot = healthy()
+    recovery = changed(snapshot, backup={"enabled": True})
+    put(recovery, condition(type_, "False", "Broken"))
+    assert summary.reasons(facts(snapshot)) == [f"{type_}=False (Broken)"]
+    changed(snapshot, backup={"enabled": False}, **without)
+    assert summary.reasons(facts(snapshot)) == []
+
+
+@pytest.mark.parametrize("status", ["True", "Unknown"])
+def test_split_brain_is_an_alarm_when_it_holds_or_cannot_be_told(status: str) -> None:
+    snapshot = healthy()
+    put(changed(snapshot), condition("SplitBrain", status, "X"))
+    assert summary.reasons(facts(snapshot)) == [f"SplitBrain={status} (X)"]
+
+
+def test_a_status_of_an_older_spec_is_not_healthy() -> None:
+    snapshot = healthy()
+    changed(snapshot)["metadata"]["generation"] = 9
+    assert "generation 2, the spec is at 9" in summary.reasons(facts(snapshot))[0]
+    assert "has not been taken up" in advice.next_step(facts(snapshot)).sentence
+
+
+def test_a_cluster_that_is_not_there_is_an_alarm() -> None:
+    snapshot = Snapshot(healthy().recovery, {}, {"primary-cluster": "does not exist"})
+    assert summary.reasons(facts(snapshot)) == ["cluster primary-cluster: does not exist"]
+    assert advice.next_step(facts(snapshot)).sentence == "Cluster primary-cluster (primary): does not exist."
+
+
+def test_an_emergency_is_proposed_for_a_standby_that_can_be_promoted() -> None:
+    proposed = advice.next_step(facts(primary_down()))
+    assert proposed.commands == (
+        "kubectl -n neo4j-production patch n4dr cross-region-dr --type=merge "
+        '-p \'{"spec":{"failover":{"emergency":true,"target":"secondary"}}}\'',
+    )
+
+
+@pytest.mark.parametrize("state", sorted(advice.NOT_PROMOTABLE))
+def test_no_emergency_is_proposed_that_would_be_refused(state: str) -> None:
+    snapshot = primary_down()
+    changed(snapshot)["status"]["replication"][0]["state"] = state
+    assert advice.next_step(facts(snapshot)).commands == ()
+
+
+def test_no_emergency_is_proposed_where_the_standby_is_down_too() -> None:
+    snapshot = primary_down()
+    changed(snapshot)["status"]["health"][1]["verdict"] = "DOWN"
+    assert "no standby can be promoted" in advice.next_step(facts(snapshot)).sentence
+
+
+def test_a_failover_that_comes_by_itself_is_waited_for() -> None:
+    snapshot = primary_down()
+    recovery = changed(snapshot, failover={"automatic": True})
+    put(recovery, condition("FailoverReady", "True", "StandbyReady"))
+    assert "wait, the standby is promoted by itself" in advice.next_step(facts(snapshot)).sentence
+
+
+def test_a_primary_that_answers_with_an_error_is_to_be_mended() -> None:
+    snapshot = primary_down()
+    changed(snapshot)["status"]["health"][0].update(verdict="DEGRADED", evidence="wrong password")
+    assert advice.next_step(facts(snapshot)) == advice.Advice(
+        "primary-cluster is DEGRADED (wrong password): it lives, so nothing fails over by itself; "
+        "mend what the evidence names."
+    )
+
+
+def test_a_request_waits_until_it_has_been_handled() -> None:
+    snapshot = healthy()
+    changed(snapshot)["spec"]["failover"]["target"] = "secondary"
+    assert advice.next_step(facts(snapshot)).sentence.startswith("Wait: failover.target (secondary)")
+    changed(snapshot)["status"]["failover"]["lastHandled"] = {"target": "secondary", "result": "Completed"}
+    assert advice.next_step(facts(snapshot)) == advice.NOTHING
+
+
+def test_the_change_under_way_is_seen_without_the_operators_own_state() -> None:
+    snapshot = failing_over()
+    status = changed(snapshot)["status"]
+    steps = [{"name": "Detected", "at": "2026-03-14T02:59:19Z"}]
+    status["control"] = None
+    assert facts(snapshot).operation is None
+    status["failover"]["history"].append({"epoch": 4, "kind": "failover", "to": "secondary", "steps": steps})
+    running = facts(snapshot).operation
+    assert running is not None
+    assert (running.target, running.steps[0][0], len(facts(snapshot).history)) == ("secondary", "Detected", 2)
+
+
+def test_more_standbys_are_sites_too() -> None:
+    snapshot = healthy()
+    places = [
+        {"name": "west", "clusterRef": "secondary-cluster", "region": "us-west-2"},
+        {"name": "eu", "clusterRef": "secondary-cluster-eu", "region": "eu-west-1"},
+    ]
+    changed(snapshot, secondaryClusters=places)
+    names = [(site.name, site.cluster, site.region) for site in facts(snapshot).sites]
+    assert names[2:] == [("eu", "secondary-cluster-eu", "eu-west-1")]
+
+
+def test_the_document_is_the_documented_one() -> None:
+    made = document.report(seeding())
+    assert list(made) == ["apiVersion", "kind", "summary", "recovery", "clusters", "unreadableClusters"]
+    assert made["kind"] == "DisasterRecoveryReport"
+    assert made["summary"]["healthy"] is False
+    assert made["summary"]["phase"] == "Seeding"
+    assert len(made["summary"]["reasons"]) == 5
+    assert [body["metadata"]["name"] for body in made["clusters"]] == ["primary-cluster", "secondary-cluster"]
+
+
+def test_the_document_leaves_out_what_is_no_ones_business() -> None:
+    original = healthy()
+    made = document.report(original)["recovery"]
+    assert made["metadata"]["annotations"] == {"team": "graph"}
+    assert "managedFields" not in made["metadata"]
+    assert "control" not in made["status"]
+    assert "control" in original.recovery["status"], "what was read is not changed"
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    made = document.reports([diverged(), brand_new()])
+    as_json = document.written(made, "json", streamed=False)
+    as_yaml = document.written(made, "yaml", streamed=False)
+    assert json.loads(as_json) == yaml.safe_load(as_yaml) == made
+    assert made["items"][1]["unreadableClusters"] == [{"name": "secondary-cluster", "reason": "gone"}]
+
+
+def test_streamed_documents_can_be_told_apart() -> None:
+    made = document.reports([])
+    assert "\n" not in document.written(made, "json", streamed=True)
+    two = document.written(made, "yaml", streamed=True) + "\n" + document.written(made, "yaml", streamed=True)
+    assert list(yaml.safe_load_all(two)) == [made, made]
