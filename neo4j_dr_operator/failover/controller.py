@@ -21,7 +21,7 @@ from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.support import RECOVERY, support
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
-from neo4j_dr_operator.failover import publish, secondaries
+from neo4j_dr_operator.failover import due, publish, secondaries
 from neo4j_dr_operator.failover.actions import Consume, Decision, LinkPlan
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.desired import Body, desired_of
@@ -44,8 +44,6 @@ from neo4j_dr_operator.workers import Supervisor
 
 log = logging.getLogger(__name__)
 
-TICK = 0.5
-"""Seconds between two looks when nothing wakes the loop."""
 FAULT_STEP = os.environ.get("NEO4J_DR_FAULT_STEP", "")
 """For fault tests: the process kills itself when this step of an operation has just been stored."""
 
@@ -70,46 +68,65 @@ class RecoveryController:
         """Start with the body of its first event."""
         meta = body["metadata"]
         self.namespace, self.name = meta["namespace"], meta["name"]
-        self.dr = f"{self.namespace}/{self.name}"
+        self.dr, self.uid = f"{self.namespace}/{self.name}", meta["uid"]
         self._wiring, self._metrics, self._meter = wiring, metrics, Meter(metrics)
         self._wake = asyncio.Event()
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
-        self._supervisor = LinkSupervisor(self.wake)
-        self._shipper: Supervisor[ShipConfig] = Supervisor("ship", self.wake)
+        self._supervisor = LinkSupervisor(self._reported)
+        self._shipper: Supervisor[ShipConfig] = Supervisor("ship", self._noticed)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
         names = self.namespace, self.name
         self._references = References(wiring.api, wiring.cluster, names, wiring.operator, self._sites)
-        self._pulse = Pulse(self._sites, self._supervisor, self.wake)
+        self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
         self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
         self._control: object = None
         self._step: tuple[object, float] = (None, time.monotonic())
         self._spec: DisasterRecoverySpec | None = None
+        self._desired: Desired | None = None
+        self._looked: object = None
+        self._restless, self._began = True, time.monotonic()
         self.update(body)
         self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
 
     def _site(self, site: Site) -> SiteRuntime:
-        return SiteRuntime(site, self.wake, lambda: self._metrics.failed_probe(site))
+        return SiteRuntime(site, self._noticed, lambda: self._metrics.failed_probe(site))
 
     def wake(self) -> None:
         """Look again now."""
         self._wake.set()
 
+    def _noticed(self) -> None:
+        """A probe, a look at the witness or a report: look again where that can make a difference."""
+        if self._restless or (self._desired is not None and self._essence(self._see(self._desired)) != self._looked):
+            self.wake()
+
+    def _essence(self, seen: Seen) -> object:
+        return due.essence(seen, shipping_view(self._shipper.worker or self._shipper.last))
+
+    def _reported(self) -> None:
+        """The link's worker has reported, or ended."""
+        if self._state is not None:
+            worker = self._supervisor.worker
+            self._meter.take_link(link_lag(worker, self._state, self._beating, time.time()), worker)
+        self._noticed()
+
     def update(self, body: Body) -> None:
-        """Take in a newer body of the resource."""
-        self._writer.update(body)
-        self.wake()
+        """Take in a newer body of the resource; what this operator has written itself is no news."""
+        if self._writer.update(body):
+            self.wake()
 
     def refers_to(self, cluster: str) -> bool:
         """Whether this resource is about a cluster of its namespace."""
         spec = self._writer.body.get("spec") or {}
         return cluster in (spec.get("primaryClusterRef"), spec.get("secondaryClusterRef"))
 
-    def update_cluster(self, name: str, body: Body) -> None:
-        """Take in a newer body of one of its clusters."""
-        self._writer.update_cluster(name, body)
-        self._references.changed(name, body)
-        self.wake()
+    def update_cluster(self, name: str, body: Body | None) -> None:
+        """Take in a newer body of one of its clusters, None when it is gone."""
+        if self._writer.update_cluster(name, body):
+            self.wake()
+        if body is not None:
+            self._references.changed(name, body)
 
     async def close(self) -> None:
         """Stop everything that runs for this resource. No data is touched (P7)."""
@@ -128,36 +145,38 @@ class RecoveryController:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            again = False
+            self._restless, pause = True, due.TICK
             try:
-                again = await self._reconcile()
+                pause = await self._reconcile()
             except KubernetesError as error:
                 log.warning("%s: %s: %s", self.dr, error.reason, error)
             except Exception:  # the boundary of one resource: a mistake of ours must not end its loop, nor others'
                 log.exception("%s: a round failed", self.dr)
-            if again:
+            if not pause:
                 continue
             try:
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    async def _reconcile(self) -> bool:
-        """One round; True when another one is due at once because the state moved."""
+    async def _reconcile(self) -> float:
+        """One round; gives the seconds until the next one, zero when the state moved."""
         self._load()
+        self._desired, pause = None, due.IDLE
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
             if spec.secondary_cluster_ref is None:
                 return await self._several(spec)
             clusters = self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
+            pause = due.UNRESOLVED
             await self._references.follow(spec, clusters)
         except ValidationError as error:
             return await self._not_ready("InvalidSpec", _first_error(error))
         except DrError as error:
             if isinstance(error, KubernetesError):
                 raise
-            return await self._not_ready(error.reason, error.message)
+            return await self._not_ready(error.reason, error.message, pause)
         self._spec = spec
         self._pulse.keeper = self._executor.keeper = self._references.keeper
         check = spec.failover.health_check
@@ -166,18 +185,29 @@ class RecoveryController:
         self._load()  # again: while the references were followed, another operator may have stored; no await from here
         desired = desired_of(self._writer.body, spec, clusters)
         state = self._state or ControlState()
-        seen = self._see(state, desired)
+        seen = self._see(desired)
+        self._desired, self._looked = desired, self._essence(seen)
         silence = max(3.0, spec.failover.health_check.timeout.seconds)
         decision = decide(state, desired, seen, self._now(state), self.dr, silence)
         moved = decision.state != state
+        if not moved and not due.acquainted(decision, seen) and self._told():
+            self._act(decision)
+            return due.TICK
         if not await self._store(decision, desired, seen, spec, clusters):
             self._state = None
-            return True
+            return 0.0
         if moved:
             await self._moved(state, decision)
-            return True
+            return 0.0
         self._act(decision)
-        return False
+        self._restless = due.under_way(decision, seen)
+        return min(due.pause(decision, seen), max(due.TICK, self._references.due - time.monotonic()))
+
+    def _told(self) -> bool:
+        """Whether what is stored is newer than what this process can know: it has just begun, the resource has not."""
+        status, generation = self._writer.status, self._writer.body["metadata"].get("generation")
+        new = not status.get("conditions") or status.get("observedGeneration") != generation
+        return not new and time.monotonic() - self._began < due.BEGINNING
 
     def _load(self) -> None:
         """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
@@ -195,7 +225,7 @@ class RecoveryController:
 
     # -- sight ------------------------------------------------------------------------------------------------------
 
-    def _see(self, state: ControlState, desired: Desired) -> Seen:
+    def _see(self, desired: Desired) -> Seen:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
@@ -302,7 +332,7 @@ class RecoveryController:
             lag=lag,
             link_report=worker.report if worker is not None else {},
             objectives=self._objectives(spec, lag),
-            since={site: runtime.health.since for site, runtime in self._sites.items()},
+            since={site: self._writer.since(site, runtime.health) for site, runtime in self._sites.items()},
             addresses={
                 site: runtime.endpoint.address for site, runtime in self._sites.items() if runtime.endpoint is not None
             },
@@ -332,7 +362,7 @@ class RecoveryController:
     ) -> bool:
         """Store status and cluster statuses; False when another operator was first."""
         state = decision.state
-        lag = link_lag(self._supervisor.worker, state, self._pulse.holder is not None, time.time())
+        lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
         self._meter.take(seen, lag, self._supervisor.worker)
         context = self._context(spec, decision.why, lag)
         self._meter.take_archive(context.objectives, self._shipper.worker)
@@ -345,19 +375,27 @@ class RecoveryController:
         for site, (body, own) in clusters.items():
             name = body["metadata"]["name"]
             generation = int(body["metadata"].get("generation") or 0)
-            stored = body.get("status") or {}
+            stored = self._writer.cluster_status(name) or {}
             document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
-            await self._writer.store_cluster(name, document)
+            if not await self._writer.store_cluster(name, document):
+                self.wake()
         return True
 
-    async def _not_ready(self, reason: str, message: str, **more: Any) -> bool:
-        """Say what is missing; whatever runs goes on with what it had."""
+    @property
+    def _beating(self) -> bool:
+        return self._pulse.holder is not None
+
+    async def _not_ready(self, reason: str, message: str, pause: float = due.IDLE, **more: Any) -> float:
+        """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
+        if self._told():  # not everything that is there has been seen yet
+            return due.TICK
         generation = int(self._writer.body["metadata"].get("generation") or 0)
         claim = Claim("Ready", False, reason, message)
         await self._writer.store(publish.not_ready(self._writer.status, claim, generation, time.time(), more))
-        return False
+        self._restless = False
+        return pause
 
-    async def _several(self, spec: DisasterRecoverySpec) -> bool:
+    async def _several(self, spec: DisasterRecoverySpec) -> float:
         """Several standbys are written down, and remembered by name; none is run yet."""
         known = secondaries.inherit(spec.secondary_clusters or [], self._writer.status.get("secondaryClusters") or [])
         wrong = secondaries.unknown(known)

@@ -21,9 +21,13 @@ class Meter:
         self._bytes = 0
 
     def take(self, seen: Seen, lag: float | None, link: Worker[LinkConfig] | None) -> None:
-        """Health of both sites; `lag` in seconds and the round trip while they are known."""
+        """Health of both sites, and what `take_link` takes."""
         for site in SITES:
             self._metrics.health(site, seen.sites[site].verdict == "UP")
+        self.take_link(lag, link)
+
+    def take_link(self, lag: float | None, link: Worker[LinkConfig] | None) -> None:
+        """`lag` in seconds and the round trip while they are known."""
         if lag is not None:
             self._metrics.lag(lag)
         if link is not None and link.report.get("latency") is not None:

@@ -44,6 +44,7 @@ class Pulse:
     ) -> None:
         """Nothing is held yet."""
         self._holder: Holder | None = None
+        self._held = asyncio.Event()
         self.keeper: WitnessKeeper | None = None
         self.term = 10.0
         self.last_beat = float("-inf")
@@ -59,6 +60,8 @@ class Pulse:
         """Keep up another site's right to write: the heartbeats of the one before say nothing about it."""
         if holder != self._holder:
             self._holder, self.last_beat = holder, float("-inf")
+            if holder is not None:
+                self._held.set()
 
     def start(self) -> None:
         """Begin, once."""
@@ -76,9 +79,11 @@ class Pulse:
 
     async def _beat_forever(self) -> None:
         while True:
+            while (holder := self._holder) is None:
+                self._held.clear()
+                await self._held.wait()
             started = time.monotonic()
-            holder = self._holder
-            if holder is not None and await self._beat(holder) and holder == self._holder:
+            if await self._beat(holder) and holder == self._holder:
                 self.last_beat = started
             await asyncio.sleep(max(0.05, started + HEARTBEAT_PERIOD - time.monotonic()))
 

@@ -13,6 +13,7 @@ from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site
+from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.objectstore.s3 import S3, S3Address
 
 
@@ -26,8 +27,10 @@ class Disagreement(DrError):
 
 Clusters = Mapping[Site, tuple[Body, ClusterSpec]]
 
-PERIOD = 15.0
-"""Seconds after which Secrets are read again, so that rotated credentials are taken up."""
+PERIOD = 60.0
+"""Seconds after which Secrets are read again while everything answers, so that rotated credentials are taken up."""
+SOON = 5.0
+"""The same while something does not: what it was refused with may have been mended meanwhile."""
 
 
 class References:
@@ -54,6 +57,16 @@ class References:
         self._spec: DisasterRecoverySpec | None = None
         self._at = float("-inf")
         self._generations: dict[str, object] = {}
+
+    @property
+    def due(self) -> float:
+        """The monotonic time from which on `follow` reads again."""
+        return self._at + (PERIOD if self._answered() else SOON)
+
+    def _answered(self) -> bool:
+        """Whether nothing that is referred to refuses, or fails to answer."""
+        silent = self.keeper is not None and not self.keeper.view().reachable
+        return not silent and all(runtime.health.verdict is Verdict.UP for runtime in self._sites.values())
 
     def changed(self, name: str, body: Body) -> None:
         """A cluster was seen anew: with another spec it is followed at once; a status refers to nothing."""
@@ -83,7 +96,7 @@ class References:
 
         Raises Unresolved, KubernetesError, or what an address that cannot be used raises.
         """
-        if time.monotonic() - self._at < PERIOD and spec == self._spec:
+        if time.monotonic() < self.due and spec == self._spec:
             return
         check = spec.failover.health_check
         for site, (body, cluster_spec) in clusters.items():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
 from neo4j_dr_operator.errors import Conflict, NotFound
 from neo4j_dr_operator.failover.actions import Consume
+from neo4j_dr_operator.health.verdict import SiteHealth
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,21 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
+def changes(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
+    """Whether a merge patch (RFC 7386) would change a stored document. What it does not mention counts for nothing."""
+    for key, value in patch.items():
+        kept = stored.get(key)
+        if value is None:
+            if kept is not None:
+                return True
+        elif isinstance(value, Mapping):
+            if not isinstance(kept, Mapping) or changes(kept, value):
+                return True
+        elif without_nulls(value) != kept:
+            return True
+    return False
+
+
 def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
     """A status without its volatile numbers; lag stays in as whole steps of ten seconds."""
     replication = []
@@ -64,7 +82,7 @@ def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
         seed = item.get("seed") or {}
         kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
         replication.append(kept)
-    return {**without_nulls(status), "replication": replication, "shipping": _steady_shipping(status)}
+    return {**status, "replication": replication, "shipping": _steady_shipping(status)}
 
 
 def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,6 +90,23 @@ def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
     shipping = status.get("shipping") or {}
     kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message")}
     return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
+
+
+def _asked(body: Mapping[str, Any]) -> Any:
+    """What a body asks for, and who asked: everything in it but its status and the traces of writing that."""
+    meta = body.get("metadata") or {}
+    owners = [item for item in meta.get("managedFields") or [] if item.get("subresource") != "status"]
+    return body.get("spec"), meta.get("uid"), meta.get("generation"), meta.get("annotations"), owners
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """A cluster as last known."""
+
+    version: str
+    status: Mapping[str, Any]
+    asked: Any
+    pruned: Mapping[str, Any] | None = None
 
 
 class StatusWriter:
@@ -83,26 +118,56 @@ class StatusWriter:
         self.body: Mapping[str, Any] = {}
         self.status: Mapping[str, Any] = {}
         self._version = ""
-        self._clusters: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._pruned: Mapping[str, Any] | None = None
+        """What was stored last, if definitions older than this operator kept only a part of it."""
+        self._clusters: dict[str, _Cluster] = {}
 
-    def update(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an event, unless a newer one is known (versions of one object only grow)."""
+    def update(self, body: Mapping[str, Any]) -> bool:
+        """Take in the body of an event, unless a newer one is known (versions of one object only grow).
+
+        True when it says something that this operator has not written itself.
+        """
         if self._version and int(body["metadata"]["resourceVersion"]) < int(self._version):
-            return
-        self.body = body
-        self.status = body.get("status") or {}
-        self._version = body["metadata"]["resourceVersion"]
+            return False
+        status = body.get("status") or {}
+        news = status != self.status or _asked(body) != _asked(self.body)
+        self.body, self.status, self._version = body, status, body["metadata"]["resourceVersion"]
+        self._pruned = None if news else self._pruned
+        return news
 
-    def update_cluster(self, name: str, body: Mapping[str, Any]) -> None:
-        """Take in the body of a cluster's event."""
-        self._clusters[name] = (body["metadata"]["resourceVersion"], body.get("status") or {})
+    def update_cluster(self, name: str, body: Mapping[str, Any] | None) -> bool:
+        """Take in the body of a cluster's event (None: it is gone), unless a newer one is known. True as above."""
+        if body is None:
+            return self._clusters.pop(name, None) is not None
+        known, version = self._clusters.get(name), body["metadata"]["resourceVersion"]
+        if known is not None and int(version) < int(known.version):
+            return False
+        made = _Cluster(version, body.get("status") or {}, _asked(body))
+        if known is not None and (made.status, made.asked) == (known.status, known.asked):
+            self._clusters[name] = replace(known, version=version)
+            return False
+        self._clusters[name] = made
+        return True
+
+    def since(self, site: str, health: SiteHealth) -> float:
+        """Wall seconds since when the verdict on a site is what it is: as told before, by whichever process."""
+        for item in self.status.get("health") or []:
+            if item.get("site") == site and item.get("verdict") == health.verdict and item.get("since"):
+                return datetime.fromisoformat(item["since"].replace("Z", "+00:00")).timestamp()
+        return health.since
+
+    def cluster_status(self, name: str) -> Mapping[str, Any] | None:
+        """The status of a cluster as last stored or seen, None for one that is not known."""
+        known = self._clusters.get(name)
+        return None if known is None else known.status
 
     async def store(self, status: Mapping[str, Any]) -> bool:
         """Store the status where it differs from what is stored. False: another operator moved the machine meanwhile.
 
         A conflict over something else (a spec patch, an annotation) is tried again over the fresh version.
         """
-        if _steady(status) == _steady(self.status):
+        wanted = _steady(status)
+        if not changes(_steady(self.status), wanted) or wanted == self._pruned:
             return True
         for _ in range(5):
             try:
@@ -119,6 +184,7 @@ class StatusWriter:
         else:
             return False
         self._version, self.status = stored["metadata"]["resourceVersion"], stored.get("status") or {}
+        self._pruned = wanted if changes(_steady(self.status), wanted) else None
         return True
 
     async def fresh_control(self) -> Any:
@@ -126,22 +192,27 @@ class StatusWriter:
         fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
         return (fresh.get("status") or {}).get("control")
 
-    async def store_cluster(self, name: str, status: Mapping[str, Any]) -> None:
-        """Store a cluster's status where it differs. A conflict is left to the next round."""
+    async def store_cluster(self, name: str, status: Mapping[str, Any]) -> bool:
+        """Store a cluster's status where it differs. False: it was changed meanwhile, so look again."""
         known = self._clusters.get(name)
-        if known is None or without_nulls(status) == without_nulls(known[1]):
-            return
+        if known is None or not changes(known.status, status) or status == known.pruned:
+            return True
         try:
             stored = await self._api.patch_status(
-                GROUP, VERSION, CLUSTER.plural, self._namespace, name, status, known[0]
+                GROUP, VERSION, CLUSTER.plural, self._namespace, name, status, known.version
             )
         except (Conflict, NotFound):
             try:
-                stored = await self._api.get(GROUP, VERSION, CLUSTER.plural, self._namespace, name)
+                fresh = await self._api.get(GROUP, VERSION, CLUSTER.plural, self._namespace, name)
             except NotFound:
                 self._clusters.pop(name, None)
-                return
-        self.update_cluster(name, stored)
+                return True
+            self.update_cluster(name, fresh)
+            return False
+        kept = stored.get("status") or {}
+        pruned = status if changes(kept, status) else None
+        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, _asked(stored), pruned)
+        return True
 
     async def consume(self, action: Consume, cluster: str | None) -> None:
         """Take a request out of the spec, if it still has the value that was handled."""

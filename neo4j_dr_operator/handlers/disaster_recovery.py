@@ -22,6 +22,6 @@ async def changed(
     """One event of one resource."""
     key = (namespace or "", name or "")
     if type == "DELETED":
-        await memo.recovery_gone(key)
+        await memo.recovery_gone(key, body["metadata"]["uid"])
     else:
-        memo.recovery_changed(key, dict(body))
+        await memo.recovery_changed(key, dict(body))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from neo4j_dr_operator.errors import KubernetesError
 from neo4j_dr_operator.failover.controller import Api, RecoveryController, Wiring
+from neo4j_dr_operator.handlers.unattended import let_go
 from neo4j_dr_operator.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 Key = tuple[str, str]
@@ -21,42 +27,59 @@ class Memo:
         self.api, self.metrics = api, metrics
         self.clusters: dict[Key, Body] = {}
         self.controllers: dict[Key, RecoveryController] = {}
+        self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self._wiring = Wiring(api, operator, lambda namespace, name: self.clusters.get((namespace, name)))
 
-    def cluster_changed(self, key: Key, body: Body | None) -> None:
+    async def cluster_changed(self, key: Key, body: Body | None) -> None:
         """A cluster appeared, changed, or (None) is gone."""
         if body is None:
             self.clusters.pop(key, None)
         else:
             self.clusters[key] = body
+        referred = False
         for (namespace, _), controller in self.controllers.items():
             if namespace == key[0] and controller.refers_to(key[1]):
-                if body is not None:
-                    controller.update_cluster(key[1], body)
-                controller.wake()
+                referred = True
+                controller.update_cluster(key[1], body)
+        if body is not None and not referred:
+            await self._let_go(body)
 
-    def referred(self, key: Key) -> bool:
-        """Whether a disaster recovery resource refers to a cluster."""
-        namespace, name = key
-        return any(own == namespace and controller.refers_to(name) for (own, _), controller in self.controllers.items())
+    def _serial(self, key: Key) -> asyncio.Lock:
+        """One change at a time of one name: events of an object and of its successor may come beside each other."""
+        return self._locks.setdefault(key, asyncio.Lock())
 
-    def recovery_changed(self, key: Key, body: Body) -> None:
-        """A disaster recovery resource appeared or changed."""
-        controller = self.controllers.get(key)
-        if controller is not None:
-            controller.update(body)
-            return
-        controller = RecoveryController(self._wiring, self.metrics.of(*key), body)
-        self.controllers[key] = controller
-        for (namespace, name), cluster in self.clusters.items():
-            if namespace == key[0] and controller.refers_to(name):
-                controller.update_cluster(name, cluster)
+    async def recovery_changed(self, key: Key, body: Body) -> None:
+        """A disaster recovery resource appeared or changed. One of another uid takes the place of a deleted one."""
+        async with self._serial(key):
+            controller = self.controllers.get(key)
+            if controller is not None and controller.uid == body["metadata"]["uid"]:
+                controller.update(body)
+                return
+            if controller is not None:
+                await controller.close()
+            controller = RecoveryController(self._wiring, self.metrics.of(*key), body)
+            self.controllers[key] = controller
+            for (namespace, name), cluster in self.clusters.items():
+                if namespace == key[0] and controller.refers_to(name):
+                    controller.update_cluster(name, cluster)
 
-    async def recovery_gone(self, key: Key) -> None:
+    async def recovery_gone(self, key: Key, uid: str) -> None:
         """A disaster recovery resource was deleted: what runs for it ends, the data stays (P7)."""
-        controller = self.controllers.pop(key, None)
-        if controller is not None:
+        async with self._serial(key):
+            controller = self.controllers.get(key)
+            if controller is None or controller.uid != uid:
+                return  # a successor of the same name runs already
+            del self.controllers[key]
             await controller.close()
+        for (namespace, _), body in list(self.clusters.items()):
+            if namespace == key[0] and (body.get("status") or {}).get("recovery") == key[1]:
+                await self._let_go(body)
+
+    async def _let_go(self, body: Body) -> None:
+        try:
+            await let_go(self.api, body)
+        except KubernetesError as error:
+            log.warning("%s: %s: %s", body["metadata"]["name"], error.reason, error)
 
     async def close(self) -> None:
         """End every controller."""

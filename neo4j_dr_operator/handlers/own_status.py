@@ -8,7 +8,7 @@ from typing import Any
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import Kind
 from neo4j_dr_operator.errors import Conflict, NotFound
-from neo4j_dr_operator.failover.statuses import ResourceApi, without_nulls
+from neo4j_dr_operator.failover.statuses import ResourceApi, changes
 
 
 async def store(api: ResourceApi, kind: Kind, body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -17,7 +17,7 @@ async def store(api: ResourceApi, kind: Kind, body: Mapping[str, Any], status: M
     Somebody who was faster brings an event of their own, and with it another turn. Raises KubernetesError.
     """
     stored = body.get("status") or {}
-    if without_nulls({**stored, **status}) == without_nulls(stored):
+    if not changes(stored, status):
         return False
     meta = body["metadata"]
     try:

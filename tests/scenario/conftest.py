@@ -15,6 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
+def control_plane(lab: Lab) -> ControlPlane:
+    """A Kubernetes API that writes down every request."""
+    return lab.add(ControlPlane(audit=True))
+
+
+@pytest.fixture(scope="session")
 def plane(lab: Lab, neo4j_pair: tuple[Neo4j, Neo4j], s3: S3, control_plane: ControlPlane) -> ControlPlane:
     """The API server with our resources served."""
     control_plane.kubectl("apply", "-f", str(ROOT / "crds"))

@@ -156,9 +156,10 @@ class World:
             },
         }
 
-    def set_up(self, **failover: Any) -> None:
-        """Namespace, bucket, Secrets and the three resources."""
-        self.plane.kubectl("create", "namespace", self.namespace)
+    def set_up(self, create: bool = True, **failover: Any) -> None:
+        """Namespace (unless it is there), bucket, Secrets and the three resources."""
+        if create:
+            self.plane.kubectl("create", "namespace", self.namespace)
         self.s3.make_bucket(self.namespace)
         self.secret("witness-keys", AWS_ACCESS_KEY_ID=self.s3.access_key, AWS_SECRET_ACCESS_KEY=self.s3.secret_key)
         for site, db in self.sites.items():
