@@ -1,0 +1,185 @@
+"""What the operator says of resources before any database is reached: in their status, at the first reconcile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import ControlPlane, Lab
+from neo4j_dr_operator.api.kinds import KINDS
+from tests.guide import find, manifest
+from tests.scenario.world import Operator, wait_for
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "statuses"
+WITHIN = 15.0
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server with the operator at work on one namespace."""
+    plane = ControlPlane("statuses")
+    with Lab(plane) as lab:
+        plane.kubectl("apply", "-f", str(ROOT / "crds"))
+        for kind in KINDS:
+            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        plane.kubectl("create", "namespace", NAMESPACE)
+        log = tmp_path_factory.mktemp("operator") / "operator.log"
+        operator = Operator(plane, NAMESPACE, log, lab.run.ports.free()).start()
+        try:
+            yield plane
+        finally:
+            assert operator.stop() == 0
+
+
+def apply(plane: ControlPlane, document: dict[str, Any], **spec: Any) -> str:
+    """Apply into the namespace; kind/name."""
+    document = json.loads(json.dumps(document))
+    document["metadata"]["namespace"] = NAMESPACE
+    document["spec"].update(spec)
+    plane.kubectl("apply", "--validate=strict", "-f", "-", input=json.dumps(document))
+    return f"{document['kind'].lower()}/{document['metadata']['name']}"
+
+
+def get(plane: ControlPlane, what: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(plane.kubectl("-n", NAMESPACE, "get", what, "-o", "json").stdout)
+    return found
+
+
+def condition(plane: ControlPlane, what: str, type_: str, reason: str) -> dict[str, Any]:
+    """The condition once it has that reason."""
+
+    def look() -> dict[str, Any] | None:
+        found = (get(plane, what).get("status") or {}).get("conditions") or []
+        return next((c for c in found if (c["type"], c["reason"]) == (type_, reason)), None)
+
+    return wait_for(f"{what}: {type_} with {reason}", look, WITHIN)
+
+
+def cluster(name: str, role: str, region: str, disaster_recovery: dict[str, Any] | None = None) -> dict[str, Any]:
+    printed: dict[str, Any] = yaml.safe_load(manifest("primary cluster setup"))
+    printed["metadata"]["name"] = name
+    printed["spec"]["disasterRecovery"] = {"enabled": True, "role": role, "region": region} | (disaster_recovery or {})
+    return printed
+
+
+def recovery(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "neo4j.neo4j.com/v1alpha1",
+        "kind": "Neo4jDisasterRecovery",
+        "metadata": {"name": name},
+        "spec": {"primaryClusterRef": f"{name}-a", "secondaryClusterRef": f"{name}-b", **spec},
+    }
+
+
+def test_a_cluster_nobody_refers_to_says_so_and_what_is_not_acted_on(plane: ControlPlane) -> None:
+    what = apply(plane, cluster("lonely", "primary", "us-east-1"))
+    assert "does not touch it" in condition(plane, what, "Ready", "NotReferred")["message"]
+    status = get(plane, what)["status"]
+    assert status["phase"] == "Unattended"
+    assert status["notYetSupported"] == ["spec.edition", "spec.image", "spec.topology", "spec.storage"]
+    assert status["observedGeneration"] == get(plane, what)["metadata"]["generation"]
+
+
+def test_a_restore_is_not_carried_out_and_says_so(plane: ControlPlane) -> None:
+    script = find("point in time recovery", "bash")[0].text
+    what = apply(plane, yaml.safe_load(script.split("<<EOF\n")[1].split("\nEOF")[0]))
+    assert condition(plane, what, "Failed", "NotYetSupported")["status"] == "True"
+    assert condition(plane, what, "Complete", "NotYetSupported")["status"] == "False"
+    assert get(plane, what)["status"]["notYetSupported"] == ["spec"]
+
+
+def test_a_cluster_that_does_not_exist_is_named(plane: ControlPlane) -> None:
+    what = apply(plane, recovery("nobody"))
+    ready = condition(plane, what, "Ready", "ReferenceUnresolved")
+    assert ready["status"] == "False"
+    assert "spec.primaryClusterRef names nobody-a, which does not exist in statuses" in ready["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second", "spec", "reason", "sentence"),
+    [
+        (
+            "regions",
+            {},
+            {},
+            {"crossRegion": {"secondaryRegion": "eu-west-1"}},
+            "RegionMismatch",
+            "spec.crossRegion.secondaryRegion is eu-west-1, but regions-b says spec.disasterRecovery.region: us-west-2",
+        ),
+        (
+            "roles",
+            {"role": "secondary"},
+            {},
+            {},
+            "RoleMismatch",
+            "roles-a, which says spec.disasterRecovery.role: secondary; to begin with it must be primary",
+        ),
+        (
+            "disabled",
+            {},
+            {"enabled": False},
+            {},
+            "DisasterRecoveryDisabled",
+            "disabled-b, which takes no part: set its spec.disasterRecovery.enabled: true",
+        ),
+    ],
+)
+def test_resources_at_odds_are_told_and_heal(
+    plane: ControlPlane,
+    name: str,
+    first: dict[str, Any],
+    second: dict[str, Any],
+    spec: dict[str, Any],
+    reason: str,
+    sentence: str,
+) -> None:
+    apply(plane, cluster(f"{name}-a", "primary", "us-east-1", first))
+    apply(plane, cluster(f"{name}-b", "secondary", "us-west-2", second))
+    what = apply(plane, recovery(name, **spec))
+    assert sentence in condition(plane, what, "Ready", reason)["message"]
+    apply(plane, cluster(f"{name}-a", "primary", "us-east-1"))
+    apply(plane, cluster(f"{name}-b", "secondary", "us-west-2"))
+    apply(plane, recovery(name, crossRegion={"primaryRegion": "us-east-1", "secondaryRegion": "us-west-2"}))
+    healed = condition(plane, what, "Ready", "ReferenceUnresolved")  # what is left: the Secret is not there
+    assert "neo4j-admin-secret" in healed["message"]
+
+
+def test_several_standbys_are_remembered_by_name_and_not_run_yet(plane: ControlPlane) -> None:
+    what = apply(plane, yaml.safe_load(manifest("multi-region setup")))
+    assert "name one in spec.secondaryClusterRef" in condition(plane, what, "Ready", "NotYetSupported")["message"]
+    status = get(plane, what)["status"]
+    assert [entry["clusterRef"] for entry in status["secondaryClusters"]] == [
+        "secondary-cluster-west",
+        "secondary-cluster-eu",
+    ]
+    assert status["notYetSupported"] == ["spec.secondaryClusters", "spec.replication.mode", "spec.replication.topology"]
+    fragment = yaml.safe_load(find("resource scaling", "yaml")[0].text)
+    plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", json.dumps(fragment))
+
+    def smaller() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = get(plane, what)["status"]["secondaryClusters"]
+        return found if len(found) == 1 else None
+
+    inherited = wait_for("the item inherits", smaller, WITHIN)
+    assert inherited == [
+        {"name": "secondary-us-west", "clusterRef": "secondary-cluster-west", "region": "us-west-2", "priority": 1}
+    ]
+    unknown = json.dumps({"spec": {"secondaryClusters": [{"name": "nobody-knows"}]}})
+    refused = plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", unknown, check=False)
+    assert "clusterRef" in refused.stderr
+
+
+def test_what_only_the_operator_can_see_is_refused_by_the_status(plane: ControlPlane) -> None:
+    regions = ["r1", "r2", "r3"]
+    circle = [{"region": r, "source": s} for r, s in zip(regions, ["r2", "r3", "r1"], strict=True)]
+    topology = {"primary": "r0", "secondaries": circle}
+    what = apply(plane, recovery("circle", replication={"mode": "cascading", "topology": topology}))
+    ready = condition(plane, what, "Ready", "InvalidSpec")
+    assert "spec.replication.topology" in ready["message"]
+    assert "in a circle" in ready["message"]
