@@ -53,4 +53,12 @@ def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, t
         sync=sync,
         read_only=read_only,
         witness=spec.witness is not None,
+        witness_beside=_beside(spec, clusters),
     )
+
+
+def _beside(spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> Site | None:
+    """The site whose region is the one of the witness's bucket."""
+    region = spec.witness.region if spec.witness is not None else None
+    regions = {site: spec.region_of(site) or own.disaster_recovery.region for site, (_, own) in clusters.items()}
+    return next((site for site, own_region in regions.items() if region is not None and region == own_region), None)

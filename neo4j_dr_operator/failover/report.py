@@ -125,6 +125,12 @@ def _failover_ready(state: ControlState, desired: Desired, seen: Seen) -> Claim:
     if state.epoch == 0:
         return Claim("FailoverReady", False, "Pending", "nothing has been adopted yet")
     limitation = failover_limitation(state, desired, seen)
+    if limitation is None and desired.witness_beside is not None:
+        sentence = (
+            f"{state.standby_site} can take over by itself, but not when the whole region of {desired.witness_beside} "
+            "is lost: the witness lies in it; set spec.failover.quorum.witness to a bucket outside both regions"
+        )
+        return Claim("FailoverReady", True, "WitnessInSiteRegion", sentence)
     if limitation is None:
         sentence = f"{state.standby_site} can take over by itself when {state.active} is lost"
         return Claim("FailoverReady", True, "StandbyReady", sentence)

@@ -22,7 +22,10 @@ class Requested:
 
 @dataclass(frozen=True)
 class Desired:
-    """What the resources ask for. `lone_emergency`: a plain patch set it, and no patched target stands beside it."""
+    """What the resources ask for. `lone_emergency`: a plain patch set it, and no patched target stands beside it.
+
+    `witness_beside`: the site in whose own region the witness lies, and with which it would be lost.
+    """
 
     automatic: bool = False
     target: Requested | None = None
@@ -30,6 +33,7 @@ class Desired:
     sync: Requested | None = None
     read_only: dict[Site, Owner | None] = field(default_factory=dict)
     witness: bool = False
+    witness_beside: Site | None = None
 
 
 @dataclass(frozen=True)

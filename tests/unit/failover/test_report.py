@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from machine_inputs import HELD, NOW, down, following, link, operating, patched, seen, site, standby, step
 
@@ -138,3 +140,10 @@ def test_a_completed_failover_says_whether_it_kept_the_objective(rto: float | No
     )
     assert history_item(entry, rto)["withinRTO"] is within
     assert history_item(entry.model_copy(update={"result": "RolledBack"}), rto)["withinRTO"] is None
+
+
+def test_a_witness_in_a_sites_own_region_is_warned_about() -> None:
+    ready = Desired(automatic=True, witness=True)
+    assert status(following(), ready, seen(), "FailoverReady") == ("True", "StandbyReady")
+    beside = replace(ready, witness_beside="primary")
+    assert status(following(), beside, seen(), "FailoverReady") == ("True", "WitnessInSiteRegion")
