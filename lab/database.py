@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import neo4j
 
@@ -21,6 +21,10 @@ from lab.component import Component
 USER = "neo4j"
 HASH_ROUNDS = 1024
 HANDSHAKE = bytes.fromhex("6060b01700020805000000000000000000000000")
+Certificate = Literal["good", "expired", "early", "elsewhere", "untrusted"]
+"""What a server shows: in order, past its end, before its start, for another machine, of another authority."""
+STAND_IN = "neo4j-lab"
+"""What the stand-in's archive is called, up to its version."""
 LIVE_RESET_LIMIT = 100_000
 """Nodes and relationships above which a reset takes a new home: deleting more takes longer than starting anew."""
 JVM = (
@@ -59,7 +63,7 @@ class Neo4j(Component):
     ``ca_pem``, and plain Bolt is refused; else ``uri`` is plain. ``fast`` compiles with C1 only and uses the class
     archive: 2.5 times less CPU to start; take ``fast=False`` to measure a warm server's throughput. ``heap`` and
     ``pagecache`` are sizes as the JVM and Neo4j write them; ``settings`` are more lines for neo4j.conf, ``jvm`` more
-    arguments for the JVM.
+    arguments for the JVM. Without ``capture`` the stand-in for change data capture is left out.
     """
 
     def __init__(
@@ -73,8 +77,11 @@ class Neo4j(Component):
         settings: Mapping[str, str] | None = None,
         jvm: Sequence[str] = (),
         password: str | None = None,
+        capture: bool = True,
     ) -> None:
         super().__init__(name)
+        self._capture = capture
+        self._certificate: Certificate = "good"
         self._tls, self._fast, self._heap, self._jvm = tls, fast, heap, tuple(jvm)
         self._settings = {"server.memory.pagecache.size": pagecache, **(settings or {})}
         self._authority = pki.Authority(f"lab-ca-{name}")
@@ -112,8 +119,7 @@ class Neo4j(Component):
         options: dict[str, Any] = {"auth": (self.user, self.password), "connection_timeout": 5.0}
         options |= {"max_transaction_retry_time": 0.0, "notifications_min_severity": "OFF", **config}
         if self._tls:
-            context = ssl.create_default_context(cadata=self._authority.pem)
-            options |= {"encrypted": True, "ssl_context": context}
+            options |= {"encrypted": True, "ssl_context": self._trust()}
         return neo4j.GraphDatabase.driver(address, **options)
 
     def query(self, text: str, database: str = "neo4j", **parameters: Any) -> list[dict[str, Any]]:
@@ -136,7 +142,8 @@ class Neo4j(Component):
         """The server's command line."""
         libraries = builds.ensure(["neo4j"])["neo4j"] / "lib"
         # sorted, not "lib/*": an archive holds for one order of the class path, a directory's own order may change
-        path = ":".join(str(jar) for jar in sorted(libraries.glob("*.jar")))
+        jars = sorted(jar for jar in libraries.glob("*.jar") if self._capture or not jar.name.startswith(STAND_IN))
+        path = ":".join(map(str, jars))
         arguments = self.home / "java.args"
         arguments.write_text(f'-cp "{path}"\n')
         quick: list[str] = []
@@ -164,7 +171,7 @@ class Neo4j(Component):
                 "dbms.ssl.policy.bolt.client_auth": "NONE",
             }
             if not (self.home / "tls").exists():
-                self._authority.server(self.name).write(self.home / "tls", "bolt")
+                self._pair().write(self.home / "tls", "bolt")
                 pki.write_private(self.home / "tls" / "ca.crt", self._authority.pem.encode())
         conf = self.home / "conf" / "neo4j.conf"
         conf.parent.mkdir(exist_ok=True)
@@ -172,13 +179,41 @@ class Neo4j(Component):
         if not (self.home / "data").exists():
             pki.write_private(self.home / "data" / "dbms" / "auth.ini", initial_password(self.password).encode())
 
+    def _pair(self) -> pki.Pair:
+        match self._certificate:
+            case "expired":
+                return self._authority.expired(self.name)
+            case "early":
+                return self._authority.early(self.name)
+            case "elsewhere":
+                return self._authority.elsewhere(self.name)
+            case "untrusted":
+                return pki.Authority("lab-ca-unknown").server(self.name)
+            case _:
+                return self._authority.server(self.name)
+
+    def _trust(self) -> ssl.SSLContext:
+        """What the lab's own connections check: nothing, while the certificate is one to be refused."""
+        context = ssl.create_default_context(cadata=self._authority.pem)
+        if self._certificate != "good":
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+    def show(self, certificate: Certificate) -> None:
+        """Restart with another certificate (about as long as a start); the data stays."""
+        if certificate == self._certificate:
+            return
+        self.stop()
+        shutil.rmtree(self.home / "tls", ignore_errors=True)
+        self._certificate = certificate
+        self.start()
+
     def _handshake(self) -> bool:
         """Whether Bolt answers (a port alone is open earlier). Under TLS the handshake is the TLS one."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1.0) as plain:
                 if self._tls:
-                    context = ssl.create_default_context(cadata=self._authority.pem)
-                    with context.wrap_socket(plain, server_hostname="localhost") as secure:
+                    with self._trust().wrap_socket(plain, server_hostname="localhost") as secure:
                         return _greets(secure)
                 return _greets(plain)
         except OSError:

@@ -1,6 +1,7 @@
 """Certificates of the lab: an authority, server certificates for Bolt, and what a Kubernetes API server needs.
 
-All keys are ECDSA P-256 (made in milliseconds) and valid for a year from five minutes ago.
+All keys are ECDSA P-256 (made in milliseconds) and valid for a year from five minutes ago, but for those made to be
+refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = datetime.timedelta(days=365)
+DAY = datetime.timedelta(days=1)
 SKEW = datetime.timedelta(minutes=5)
 LOOPBACK_NAMES = ("localhost",)
 LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
@@ -81,6 +83,22 @@ class Authority:
             common_name, (), names, (*LOOPBACK_ADDRESSES, *addresses), usage=ExtendedKeyUsageOID.SERVER_AUTH
         )
 
+    def expired(self, common_name: str) -> Pair:
+        """The server certificate of this machine, as it is a day after its end."""
+        return self._dated(common_name, -LIFETIME, -DAY)
+
+    def early(self, common_name: str) -> Pair:
+        """The server certificate of this machine, a day before it counts."""
+        return self._dated(common_name, DAY, LIFETIME)
+
+    def elsewhere(self, common_name: str) -> Pair:
+        """A server certificate in order, but for another machine."""
+        return self._leaf(common_name, (), ("elsewhere.example",), (), usage=ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def _dated(self, common_name: str, start: datetime.timedelta, end: datetime.timedelta) -> Pair:
+        span, usage = (start, end), ExtendedKeyUsageOID.SERVER_AUTH
+        return self._leaf(common_name, (), LOOPBACK_NAMES, LOOPBACK_ADDRESSES, usage=usage, span=span)
+
     def client(self, common_name: str, groups: Sequence[str] = ()) -> Pair:
         """Certificate for a client; Kubernetes reads user name and groups from it."""
         return self._leaf(common_name, groups, (), (), usage=ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -92,10 +110,11 @@ class Authority:
         names: Sequence[str],
         addresses: Sequence[str],
         usage: x509.ObjectIdentifier,
+        span: tuple[datetime.timedelta, datetime.timedelta] = (-SKEW, LIFETIME),
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(_name(common_name, groups), self._name, key.public_key())
+            _builder(_name(common_name, groups), self._name, key.public_key(), span)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -116,16 +135,22 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC) - SKEW
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    span: tuple[datetime.timedelta, datetime.timedelta] = (-SKEW, LIFETIME),
+) -> x509.CertificateBuilder:
+    """`span`: first and last moment of validity, counted from now."""
+    now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_before(now + span[0])
+        .not_valid_after(now + span[1])
     )
 
 

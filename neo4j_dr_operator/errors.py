@@ -48,6 +48,18 @@ class DatabaseUnreachable(DatabaseError):
     reason = "DatabaseUnreachable"
 
 
+class HostUnknown(DatabaseUnreachable):
+    """The host name of the address cannot be resolved."""
+
+    reason = "HostUnknown"
+
+
+class HandshakeFailed(DatabaseUnreachable):
+    """Something accepted the connection and then did not speak Bolt, or not in the wanted way."""
+
+    reason = "HandshakeFailed"
+
+
 class OutcomeUnknown(DatabaseUnreachable):
     """The connection broke after COMMIT was sent: the transaction is either applied or not. Only a look tells."""
 
@@ -66,6 +78,12 @@ class AuthenticationFailed(DatabaseError):
     reason = "AuthenticationFailed"
 
 
+class PasswordChangeRequired(AuthenticationFailed):
+    """The password is right, and the server wants another one before it does anything."""
+
+    reason = "PasswordChangeRequired"
+
+
 class PermissionDenied(DatabaseError):
     """The credentials are right, but the user may not do this."""
 
@@ -76,6 +94,42 @@ class CertificateRejected(DatabaseError):
     """TLS: the certificate is not signed by a trusted CA, is out of date, or names another host."""
 
     reason = "CertificateRejected"
+
+
+class CertificateExpired(CertificateRejected):
+    """TLS: the certificate, or one above it, is past its end."""
+
+    reason = "CertificateExpired"
+
+
+class CertificateNotYetValid(CertificateRejected):
+    """TLS: the certificate is not valid yet, or the clock of this machine is behind."""
+
+    reason = "CertificateNotYetValid"
+
+
+class CertificateNameMismatch(CertificateRejected):
+    """TLS: the certificate is another host's."""
+
+    reason = "CertificateNameMismatch"
+
+
+class CertificateUntrusted(CertificateRejected):
+    """TLS: no trusted CA signed the certificate."""
+
+    reason = "CertificateUntrusted"
+
+
+class PlainServer(DatabaseError):
+    """TLS was asked for, and the server speaks plain Bolt."""
+
+    reason = "PlainServer"
+
+
+class TlsRequired(DatabaseError):
+    """Plain Bolt was asked for, and the server speaks TLS."""
+
+    reason = "TlsRequired"
 
 
 class ReadOnlyRefused(DatabaseError):

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import neo4j
 
 from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.gate import gate_of
+from neo4j_dr_operator.graph.spoken import diagnose
 from neo4j_dr_operator.graph.translate import translated
 
 _SECURE = {"bolt+s": "bolt", "neo4j+s": "neo4j"}
@@ -103,6 +105,7 @@ class AsyncDatabase:
     def __init__(self, endpoint: Endpoint) -> None:
         """Nothing is sent yet. Raises :class:`errors.NotSupported` or :class:`errors.CertificateRejected`."""
         self.endpoint = endpoint
+        self._gate = gate_of(endpoint.address, endpoint.user, endpoint.password)
         uri, options = driver_options(endpoint)
         with translated():
             self._driver = neo4j.AsyncGraphDatabase.driver(uri, **options)
@@ -118,14 +121,20 @@ class AsyncDatabase:
 
         ``timeout`` in seconds bounds the whole call, connecting included, and tells the server as well. Raises the
         database errors of :mod:`neo4j_dr_operator.errors`; :class:`errors.TimedOut` leaves a write undecided.
+        Credentials that were refused a moment ago are refused again without asking (:mod:`.gate`).
         """
         limit = self.endpoint.timeout if timeout is None else timeout
+        self._gate.check()
         try:
-            with translated():
+            with self._gate.watching(), translated():
                 async with asyncio.timeout(limit):
-                    return await self._run(query, database or self.endpoint.database, limit, params)
+                    rows = await self._run(query, database or self.endpoint.database, limit, params)
         except TimeoutError as error:
             raise errors.TimedOut(f"no answer from {self.endpoint.address} within {limit:g} s") from error
+        except errors.HandshakeFailed as error:
+            raise await asyncio.to_thread(diagnose, self.endpoint.uri, error) from error
+        self._gate.accepted()
+        return rows
 
     async def _run(self, query: str, database: str, limit: float, params: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._driver.session(database=database) as session:

@@ -11,6 +11,8 @@ import neo4j
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint, driver_options
+from neo4j_dr_operator.graph.gate import gate_of
+from neo4j_dr_operator.graph.spoken import diagnose
 from neo4j_dr_operator.graph.translate import translated
 
 Row = list[Any]
@@ -44,6 +46,7 @@ class Database:
         """Nothing is sent yet. Raises :class:`errors.NotSupported` or :class:`errors.CertificateRejected`."""
         self.endpoint = endpoint
         self.timeout = endpoint.timeout if timeout is None else timeout
+        self._gate = gate_of(endpoint.address, endpoint.user, endpoint.password)
         uri, self._options = driver_options(endpoint, fetch_size=20_000)
         self._uri = uri
         self._lock = threading.Lock()
@@ -58,22 +61,38 @@ class Database:
             return self._driver
 
     def _session(self, access: str) -> neo4j.Session:
-        return self._connected().session(database=self.endpoint.database, default_access_mode=access)
+        driver = self._connected()
+        self._gate.check()
+        if not self._gate.proven:
+            with self._gate.alone:
+                self._gate.check()
+                driver.verify_connectivity()
+                self._gate.accepted()
+        return driver.session(database=self.endpoint.database, default_access_mode=access)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Around every call: the driver's errors as ours, refused credentials remembered (:mod:`.gate`)."""
+        try:
+            with self._gate.watching(), translated():
+                yield
+        except errors.HandshakeFailed as error:
+            raise diagnose(self.endpoint.uri, error) from error
 
     def row(self, query: str, **params: object) -> Row:
         """The values of the one row of a reading auto-commit query."""
-        with translated(), self._session(neo4j.READ_ACCESS) as session:
+        with self._asking(), self._session(neo4j.READ_ACCESS) as session:
             return _single(session.run(neo4j.Query(query, timeout=self.timeout), params))
 
     def rows(self, query: str, **params: object) -> Generator[Row]:
         """The rows of a reading auto-commit query, as they come. Close the iterator when not read to its end."""
-        with translated(), self._session(neo4j.READ_ACCESS) as session:
+        with self._asking(), self._session(neo4j.READ_ACCESS) as session:
             for record in session.run(neo4j.Query(query, timeout=self.timeout), params):
                 yield record.values()
 
     def write(self, query: str, **params: object) -> list[Row]:
         """The rows of a writing auto-commit query (also for schema commands, which allow no other)."""
-        with translated(), self._session(neo4j.WRITE_ACCESS) as session:
+        with self._asking(), self._session(neo4j.WRITE_ACCESS) as session:
             result = session.run(neo4j.Query(query, timeout=self.timeout), params)
             return [record.values() for record in result]
 
@@ -81,7 +100,7 @@ class Database:
     def transaction(self) -> Iterator[Transaction]:
         """An explicit transaction, rolled back unless committed inside."""
         with contextlib.ExitStack() as stack:
-            with translated():
+            with self._asking():
                 session = stack.enter_context(self._session(neo4j.WRITE_ACCESS))
                 inner = session.begin_transaction(timeout=self.timeout)
             try:

@@ -7,6 +7,7 @@ the server are not passed on, as many quote property values; the code says enoug
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -42,6 +43,14 @@ _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
     "Neo.ClientError.Statement.NotSystemDatabaseError": (
         errors.NotSupported,
         "this edition has no such command",
+    ),
+    "Neo.ClientError.Security.CredentialsExpired": (
+        errors.PasswordChangeRequired,
+        "the server wants the password of this user changed first",
+    ),
+    "Neo.ClientError.Security.AuthenticationRateLimit": (
+        errors.AuthenticationFailed,
+        "too many wrong passwords were tried, so that the server takes none for a while",
     ),
     "Neo.DatabaseError.ChangeDataCapture.Disabled": (
         errors.ChangeCaptureDisabled,
@@ -108,14 +117,53 @@ def _from_server(error: driver_errors.Neo4jError) -> errors.DatabaseError:
     return errors.QueryFailed(f"the server refused the query ({code})", code=code)
 
 
-def _rejected_certificate(error: BaseException) -> str | None:
-    """The verification message when the error, or what caused it, is a certificate that was not accepted."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return str(getattr(seen, "verify_message", "")) or "verification failed"
-        seen = seen.__cause__ or seen.__context__
-    return None
+_VERIFY: dict[int, tuple[type[errors.CertificateRejected], str]] = {
+    9: (errors.CertificateNotYetValid, "is not valid yet"),
+    10: (errors.CertificateExpired, "has expired"),
+    62: (errors.CertificateNameMismatch, "is not for the host in the address"),
+    64: (errors.CertificateNameMismatch, "is not for the address"),
+    **dict.fromkeys((18, 19, 20, 21), (errors.CertificateUntrusted, "is not signed by a trusted CA")),
+}
+"""What OpenSSL found (X509_V_ERR_* in x509_vfy.h): 18 to 21 are ways of having no trusted issuer."""
+_HANDSHAKE = ("BoltSecurityError", "BoltHandshakeError", "BoltProtocolError")
+"""Errors of the driver that it does not export: a connection stood, and what came over it was not what it wants."""
+
+
+def _below(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that it came from: causes, and what a routing driver collects in groups."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop(0)
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        waiting += [each for each in (found.__cause__ or found.__context__,) if each is not None]
+        if isinstance(found, BaseExceptionGroup):
+            waiting += found.exceptions
+
+
+def _of_connection(error: Exception) -> errors.DatabaseError:
+    """Why no connection came about. Texts of the driver are left out where they would differ from time to time."""
+    chain = list(_below(error))
+    for found in chain:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            said = str(getattr(found, "verify_message", "")) or "verification failed"
+            unknown = errors.CertificateRejected, f"was not accepted: {said}"
+            kind, text = _VERIFY.get(getattr(found, "verify_code", 0), unknown)
+            return kind(f"the server's certificate {text}")
+    for found in chain:
+        if isinstance(found, driver_errors.Neo4jError):
+            return _from_server(found)
+    for found in chain:
+        if isinstance(found, socket.gaierror):
+            return errors.HostUnknown("the host name cannot be resolved")
+        if isinstance(found, ConnectionRefusedError):
+            return errors.DatabaseUnreachable("nothing accepts connections at the port")
+        if type(found).__name__ in _HANDSHAKE or "incomplete handshake" in str(found):
+            return errors.HandshakeFailed("the connection was closed in the handshake")
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return errors.DatabaseUnreachable(f"{type(error).__name__}: {text}")
 
 
 def translate(error: Exception) -> errors.DatabaseError:
@@ -124,8 +172,6 @@ def translate(error: Exception) -> errors.DatabaseError:
         return _from_server(error)
     if isinstance(error, driver_errors.IncompleteCommit):
         return errors.OutcomeUnknown("the connection broke while the commit was under way")
-    if (why := _rejected_certificate(error)) is not None:
-        return errors.CertificateRejected(f"the server's certificate was not accepted: {why}")
     if isinstance(error, driver_errors.BrokenRecordError):
         return errors.QueryFailed("a value could not be decoded; is the time zone database up to date?")
     if isinstance(error, driver_errors.ConfigurationError):
@@ -135,8 +181,7 @@ def translate(error: Exception) -> errors.DatabaseError:
         return translate(cause)
     if isinstance(error, driver_errors.ResultError):
         return errors.QueryFailed("the query gave another number of rows than expected")
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return errors.DatabaseUnreachable(f"{type(error).__name__}: {text}")
+    return _of_connection(error)
 
 
 @contextlib.contextmanager

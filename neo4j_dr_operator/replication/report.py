@@ -17,10 +17,9 @@ PERIOD = 0.5
 _SIDED = {
     errors.DatabaseUnreachable: "Unreachable",
     errors.AuthenticationFailed: "AuthFailed",
-    errors.CertificateRejected: "CertificateRejected",
     errors.ReadOnlyRefused: "ReadOnly",
-    errors.PermissionDenied: "PermissionDenied",
 }
+_SIDED_AS_THEY_ARE = (errors.CertificateRejected, errors.PermissionDenied, errors.PlainServer, errors.TlsRequired)
 
 
 @dataclass
@@ -37,6 +36,8 @@ class Problem:
         for kind, word in _SIDED.items():
             if isinstance(cause, kind):
                 return cls(side + word, cause.message)
+        if isinstance(cause, _SIDED_AS_THEY_ARE):
+            return cls(side + cause.reason, cause.message)
         return cls(cause.reason, cause.message)
 
 

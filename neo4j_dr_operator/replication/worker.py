@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 EXIT_FINISHED, EXIT_FAILED, EXIT_ORPHANED = 0, 3, 4
 TAKE_SECONDS = 0.2
+LOCKED_OUT = (errors.AuthenticationFailed, errors.CertificateRejected, errors.PlainServer, errors.TlsRequired)
+"""What somebody has to mend, here or at the server; the worker goes on looking."""
 RECORDS_VARIABLE = "NEO4J_DR_JOURNAL_RECORDS"
 """Environment variable for tests: compact the map's journal after so many records."""
 
@@ -49,12 +51,18 @@ class LinkTaken(errors.Stale):
     """The link is at a later epoch, or frozen: this worker will never write to it again."""
 
 
+def _locked_out(error: errors.DrError) -> bool:
+    return isinstance(error.cause if isinstance(error, SourceFailure) else error, LOCKED_OUT)
+
+
 def _passing(error: errors.DrError) -> bool:
-    """Whether trying again can help without anybody doing anything."""
+    """Whether trying again can help without a new plan."""
     cause = error.cause if isinstance(error, SourceFailure) else error
     if isinstance(cause, errors.ConstraintViolated):
         return True  # the schema keeper may have to drop a constraint first
-    return isinstance(cause, (*RETRIED, errors.Stale, errors.ReadOnlyRefused)) and not isinstance(cause, LinkTaken)
+    return isinstance(cause, (*RETRIED, *LOCKED_OUT, errors.Stale, errors.ReadOnlyRefused)) and not isinstance(
+        cause, LinkTaken
+    )
 
 
 class Worker:
@@ -83,9 +91,12 @@ class Worker:
                 self._carry()
                 return
             except errors.DrError as error:
-                if not self._worth_a_retry(error):
+                if not _passing(error):
                     raise
                 self._trouble(error)
+                self._refusals = self._refusals + 1 if _locked_out(error) else 0
+                if self._refusals > self._config.retries:
+                    self.status.become("failed")
                 if self.finishing.is_set():
                     return  # what was read and not applied stays in the source's log
                 if self.status.changes > began:
@@ -99,15 +110,6 @@ class Worker:
         self.finishing.set()
         if (reader := self._reader) is not None:
             reader.stop()
-
-    def _worth_a_retry(self, error: errors.DrError) -> bool:
-        if _passing(error):
-            return True
-        cause = error.cause if isinstance(error, SourceFailure) else error
-        if isinstance(cause, errors.AuthenticationFailed) and self._refusals < self._config.retries:
-            self._refusals += 1  # a server that has just come up may refuse everybody for a moment
-            return True
-        return False
 
     def _trouble(self, error: errors.DrError) -> None:
         problem = Problem.of(error)
@@ -123,19 +125,22 @@ class Worker:
 
     def _carry(self) -> None:
         """From attaching to the end; any error leaves nothing behind that attaching again does not mend."""
-        self.status.become("attaching")
+        read_at = self.status.read_at
+        self._become("attaching")
         writer = self._attach()
         self._well(writer)
         if writer.state.phase == link.SEEDING:
-            self.status.become("seeding")
+            self._become("seeding")
             if not seed.scan(self._source, writer, self._config.batch_size, lambda: self._go_on(writer)):
                 return
         checkpoint.clean(writer)
         with self._reading(writer.state.cursor) as reader:
             while True:
                 self._advance(writer)
-                self.status.become(writer.state.phase)
+                self._become(writer.state.phase)
                 chunks = reader.take(TAKE_SECONDS)
+                if self.status.read_at != read_at:
+                    self._refusals = 0
                 if chunks is None:
                     return
                 if not chunks:
@@ -169,7 +174,11 @@ class Worker:
     def _well(self, writer: LinkWriter) -> None:
         self.status.link = writer.state
         self.status.target_problem = None
-        self._refusals = 0
+
+    def _become(self, state: str) -> None:
+        """Enter a state, unless the link is out of order: then only what was read or written proves the opposite."""
+        if self._refusals <= self._config.retries:
+            self.status.become(state)
 
     # -- attaching -------------------------------------------------------------------------------------------------
 
@@ -229,6 +238,7 @@ class Worker:
 
     def _go_on(self, writer: LinkWriter) -> bool:
         self._well(writer)
+        self._refusals = 0
         self.status.source_problem = None
         return not self.finishing.is_set()
 

@@ -93,9 +93,10 @@ def test_wrong_credentials_name_the_side(source: Neo4j, target: Neo4j, start: St
     for ends, reason in (
         ((Address(source.uri, source.user, secret, source.ca_pem), target), "SourceAuthFailed"),
         ((source, Address(target.uri, target.user, secret, target.ca_pem)), "TargetAuthFailed"),
-        ((source, Address(target.uri, target.user, target.password, source.ca_pem)), "TargetCertificateRejected"),
+        ((source, Address(target.uri, target.user, target.password, source.ca_pem)), "TargetCertificateUntrusted"),
     ):
         worker = start(ends=ends)
-        assert worker.ended() == 3
+        worker.wait(lambda report: report["state"] == "failed" and report["error"] is not None)
         assert worker.report["error"]["reason"] == reason
+        worker.kill()
         assert secret not in worker.log + str(worker.report)

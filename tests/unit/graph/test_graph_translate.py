@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import ssl
 
 import pytest
@@ -19,8 +20,8 @@ def server_error(code: str, message: str = "secret value 4711") -> Neo4jError:
     ("code", "kind"),
     [
         ("Neo.ClientError.Security.Unauthorized", errors.AuthenticationFailed),
+        ("Neo.ClientError.Security.CredentialsExpired", errors.PasswordChangeRequired),
         ("Neo.ClientError.Security.AuthenticationRateLimit", errors.AuthenticationFailed),
-        ("Neo.ClientError.Security.CredentialsExpired", errors.AuthenticationFailed),
         ("Neo.ClientError.Security.Forbidden", errors.PermissionDenied),
         ("Neo.ClientError.Schema.ConstraintValidationFailed", errors.ConstraintViolated),
         ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", errors.ReadOnlyRefused),
@@ -62,6 +63,51 @@ def test_a_rejected_certificate_is_found_below() -> None:
     error.__cause__ = RuntimeError()
     error.__cause__.__cause__ = ssl.SSLCertVerificationError(1, "self signed")
     assert isinstance(translate(error), errors.CertificateRejected)
+
+
+def certificate(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "as OpenSSL says"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (9, errors.CertificateNotYetValid),
+        (10, errors.CertificateExpired),
+        (18, errors.CertificateUntrusted),
+        (19, errors.CertificateUntrusted),
+        (20, errors.CertificateUntrusted),
+        (21, errors.CertificateUntrusted),
+        (62, errors.CertificateNameMismatch),
+        (64, errors.CertificateNameMismatch),
+        (23, errors.CertificateRejected),
+    ],
+)
+def test_certificates_are_told_apart_also_where_a_routing_driver_hides_them(code: int, kind: type) -> None:
+    direct = driver_errors.ServiceUnavailable("x")
+    direct.__cause__ = certificate(code)
+    routed = driver_errors.ServiceUnavailable("Unable to retrieve routing information")
+    routed.__cause__ = ExceptionGroup("All routing table requests failed", [ValueError("x"), direct])
+    for error in (direct, routed):
+        assert type(translate(error)) is kind
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), errors.HostUnknown),
+        (ConnectionRefusedError(111, "x"), errors.DatabaseUnreachable),
+        (driver_errors.ServiceUnavailable("closed with incomplete handshake response"), errors.HandshakeFailed),
+        (ConnectionResetError(104, "x"), errors.DatabaseUnreachable),
+    ],
+)
+def test_why_no_connection_came_about(cause: Exception, kind: type) -> None:
+    error = driver_errors.ServiceUnavailable("x")
+    error.__cause__ = cause
+    assert type(translate(error)) is kind
+    assert issubclass(kind, errors.DatabaseUnreachable)
 
 
 def test_translated_lets_timeouts_pass() -> None:
