@@ -63,10 +63,18 @@ def _same_key(asked: str, answered: str) -> bool:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What the store answered to a put about encryption: algorithm and key, None where it said nothing."""
+    """What the store says about an object's encryption: algorithm and key, None where it says nothing."""
 
     algorithm: str | None
     key_id: str | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object as it was read back."""
+
+    body: bytes
+    receipt: Receipt
 
 
 class Bucket:
@@ -85,11 +93,12 @@ class Bucket:
             if encryption.key_id:
                 self._encryption["SSEKMSKeyId"] = encryption.key_id
 
-    def get(self, name: str) -> bytes | None:
-        """The object's bytes, None when there is no such object."""
+    def get(self, name: str) -> Held | None:
+        """The object, None when there is none of that name."""
         try:
             with self._translating():
-                return self._client.get_object(Bucket=self.address.bucket, Key=self.address.key(name))["Body"].read()
+                answer = self._client.get_object(Bucket=self.address.bucket, Key=self.address.key(name))
+                return Held(answer["Body"].read(), _receipt(answer))
         except ObjectStoreError as error:
             if error.code == "NoSuchKey":
                 return None
@@ -106,7 +115,7 @@ class Bucket:
             answer = self._client.put_object(
                 Bucket=self.address.bucket, Key=self.address.key(name), Body=body, **options
             )
-            return Receipt(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))
+            return _receipt(answer)
 
     def list(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
         """Up to `limit` (at most 1000) names that begin with `prefix`, after `after`; whether there are more."""
@@ -136,3 +145,7 @@ class Bucket:
             raise ours from error
         except BotoCoreError as error:
             raise unreachable(error, self.address.bucket) from error
+
+
+def _receipt(answer: Any) -> Receipt:
+    return Receipt(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))

@@ -43,8 +43,8 @@ class WorkerConfig:
                 link=str(raw["link"]),
                 epoch=int(raw["epoch"]),
                 origin=str(raw["origin"]),
-                source=_endpoint(raw["source"], timeout),
-                target=_endpoint(raw["target"], timeout),
+                source=endpoint(raw["source"], timeout),
+                target=endpoint(raw["target"], timeout),
                 inverse=raw.get("inverse"),
                 barrier=raw.get("barrier"),
                 batch_size=int(raw["batchSize"]),
@@ -68,7 +68,8 @@ class WorkerConfig:
             raise ConfigInvalid("batchSize, timeout and interval must be positive")
 
 
-def _endpoint(raw: dict[str, Any], timeout: float) -> Endpoint:
+def endpoint(raw: dict[str, Any], timeout: float) -> Endpoint:
+    """An end as a configuration line holds it. Raises KeyError or TypeError for anything else."""
     return Endpoint(
         uri=raw["uri"],
         user=raw["user"],

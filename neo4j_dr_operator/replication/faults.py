@@ -14,7 +14,7 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 VARIABLE = "NEO4J_DR_FAULT"
 POINTS = ("begin", "commit", "committed", "page", "checkpoint")
@@ -25,8 +25,8 @@ _REACH = 25
 class Faults:
     """Counts the passes of each point and strikes at the chosen one. Without a choice it does nothing."""
 
-    def __init__(self, choice: str | None = None) -> None:
-        """``choice`` as in the variable. Raises :class:`ValueError` for one that makes no sense."""
+    def __init__(self, choice: str | None = None, points: Sequence[str] = POINTS) -> None:
+        """``choice`` as in the variable, among ``points``. Raises :class:`ValueError` for one that makes no sense."""
         self._point, self._at = "", 0
         self._passes: Counter[str] = Counter()
         if choice:
@@ -34,18 +34,18 @@ class Faults:
             if point == "random":
                 chooser = random.Random(int(number))
                 self._point, self._at = (
-                    chooser.choice(POINTS),
+                    chooser.choice(points),
                     chooser.randint(1, _REACH),
                 )
-            elif point in POINTS:
+            elif point in points:
                 self._point, self._at = point, int(number)
             else:
                 raise ValueError(f"unknown fault point {point!r}")
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Faults:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, points: Sequence[str] = POINTS) -> Faults:
         """What the variable asks for."""
-        return cls(environment.get(VARIABLE))
+        return cls(environment.get(VARIABLE), points)
 
     def at(self, point: str) -> None:
         """The protocol passes ``point``."""

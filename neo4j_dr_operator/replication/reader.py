@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import Protocol
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.replication.changes import Chunk
-from neo4j_dr_operator.replication.report import Problem, Status
+from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.stream import SourceFailure, read_chunk
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.05
@@ -23,6 +24,20 @@ AHEAD = 4
 """Batches that are read ahead."""
 
 
+class Feed(Protocol):
+    """What a reader tells about the stream: a part of its worker's status.
+
+    ``caught_up``: the last read found nothing; ``pending``: changes that were read and are not dealt with; ``read_at``:
+    when the last read that succeeded began (seconds since 1970), set after everything that it found was queued.
+    """
+
+    source_problem: Problem | None
+    caught_up: bool
+    pending: int
+    read_at: float | None
+    changed: threading.Event
+
+
 class Reader(threading.Thread):
     """Reads from ``cursor`` on. Failures that may pass are reported and tried again; others end it."""
 
@@ -32,11 +47,15 @@ class Reader(threading.Thread):
         cursor: str,
         batch: int,
         interval: float,
-        status: Status,
+        status: Feed,
+        *,
+        pause: float = FIRST_PAUSE,
     ) -> None:
+        """``batch``: changes a query; ``interval``: longest pause in seconds between two; ``pause``: the shortest."""
         super().__init__(name="read", daemon=True)
         self._database, self._cursor, self._batch = database, cursor, batch
-        self._longest = min(interval, LONGEST_PAUSE)
+        self._longest = min(interval, max(LONGEST_PAUSE, pause))
+        self._shortest = min(interval, pause)
         self._status = status
         self._chunks: deque[Chunk] = deque()
         self._changed = threading.Condition()
@@ -85,7 +104,7 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         """Until stopped or failed for good."""
-        pause, backoff = FIRST_PAUSE, FIRST_BACKOFF
+        pause, backoff = self._shortest, FIRST_BACKOFF
         try:
             while not self._stopping.is_set():
                 began = time.time()
@@ -100,7 +119,7 @@ class Reader(threading.Thread):
                     continue
                 backoff = FIRST_BACKOFF
                 moved = self._offer(chunk, began)
-                pause = FIRST_PAUSE if moved else min(pause * 1.5, self._longest)
+                pause = self._shortest if moved else min(pause * 1.5, self._longest)
                 if not chunk.more:
                     self._stopping.wait(pause)
         except errors.DatabaseError as error:

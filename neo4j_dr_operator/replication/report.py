@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -94,13 +94,14 @@ class Status:
                 "transactions": self.transactions,
                 "seed": seed,
                 "latency": self.latency,
-                "schema": _shown(self.schema),
-                "error": _shown(problem),
+                "schema": shown(self.schema),
+                "error": shown(problem),
             }
         }
 
 
-def _shown(problem: Problem | None) -> dict[str, str] | None:
+def shown(problem: Problem | None) -> dict[str, str] | None:
+    """A problem as reports hold it."""
     return None if problem is None else {"reason": problem.reason, "message": problem.message}
 
 
@@ -117,16 +118,27 @@ class Lines:
             sys.stdout.buffer.flush()
 
 
+class Reported(Protocol):
+    """A worker's status, as a reporter sees it. Setting ``changed`` makes it speak at once."""
+
+    changed: threading.Event
+
+    def line(self) -> dict[str, Any]:
+        """The report."""
+        ...
+
+
 class Reporter(threading.Thread):
     """Writes the status until the process ends."""
 
-    def __init__(self, status: Status, lines: Lines) -> None:
+    def __init__(self, status: Reported, lines: Lines, period: float = PERIOD) -> None:
+        """``period``: seconds between two reports while nothing changes."""
         super().__init__(name="report", daemon=True)
-        self._status, self._lines = status, lines
+        self._status, self._lines, self._period = status, lines, period
 
     def run(self) -> None:
         """Forever."""
         while True:
             self._lines.write(self._status.line())
-            self._status.changed.wait(PERIOD)
+            self._status.changed.wait(self._period)
             self._status.changed.clear()

@@ -40,49 +40,24 @@ def endpoint(server: Neo4j | Address) -> dict[str, Any]:
     }
 
 
-class LinkProcess:
+class WorkerProcess:
     """One worker. ``report`` is its last report; waiting fails with that report when the time is over."""
 
-    def __init__(
-        self,
-        source: Neo4j | Address,
-        target: Neo4j | Address,
-        *,
-        link: str = FORWARD,
-        epoch: int = 1,
-        origin: str = "seed",
-        inverse: str | None = None,
-        barrier: str | None = None,
-        batch: int = 5000,
-        timeout: float = 10.0,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, program: str, environment: Mapping[str, str] | None, **config: Any) -> None:
         self.report: dict[str, Any] = {}
         self.states: list[str] = []
         self.beats: list[dict[str, Any]] = []
         self.errors: list[str] = []
         self.log = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "neo4j_dr_operator", "link"],
+            [sys.executable, "-m", "neo4j_dr_operator", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         )
-        self.send(
-            link=link,
-            epoch=epoch,
-            origin=origin,
-            source=endpoint(source),
-            target=endpoint(target),
-            inverse=inverse,
-            barrier=barrier,
-            batchSize=batch,
-            timeout=timeout,
-            retries=3,
-            interval=1.0,
-        )
+        self.send(**config)
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._reports, self._errors)]
         for thread in self._threads:
             thread.start()
@@ -129,17 +104,6 @@ class LinkProcess:
             thread.join(2)
         return False
 
-    def streaming(self, seconds: float = 60.0) -> dict[str, Any]:
-        """Until it streams."""
-        return self.wait(lambda report: report["state"] == "streaming", seconds)
-
-    def caught_up(self, seconds: float = 60.0) -> dict[str, Any]:
-        """Until everything committed before this call is applied."""
-        since = time.time()
-        return self.wait(
-            lambda report: report["caughtUp"] and report["readAt"] > since and report["error"] is None, seconds
-        )
-
     def ended(self, seconds: float = 30.0) -> int:
         """Its exit code, once all its output was read."""
         code = self.process.wait(seconds)
@@ -162,3 +126,48 @@ class LinkProcess:
                     pipe.close()
                 except OSError:
                     pass
+
+
+class LinkProcess(WorkerProcess):
+    """A link worker."""
+
+    def __init__(
+        self,
+        source: Neo4j | Address,
+        target: Neo4j | Address,
+        *,
+        link: str = FORWARD,
+        epoch: int = 1,
+        origin: str = "seed",
+        inverse: str | None = None,
+        barrier: str | None = None,
+        batch: int = 5000,
+        timeout: float = 10.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            "link",
+            environment,
+            link=link,
+            epoch=epoch,
+            origin=origin,
+            source=endpoint(source),
+            target=endpoint(target),
+            inverse=inverse,
+            barrier=barrier,
+            batchSize=batch,
+            timeout=timeout,
+            retries=3,
+            interval=1.0,
+        )
+
+    def streaming(self, seconds: float = 60.0) -> dict[str, Any]:
+        """Until it streams."""
+        return self.wait(lambda report: report["state"] == "streaming", seconds)
+
+    def caught_up(self, seconds: float = 60.0) -> dict[str, Any]:
+        """Until everything committed before this call is applied."""
+        since = time.time()
+        return self.wait(
+            lambda report: report["caughtUp"] and report["readAt"] > since and report["error"] is None, seconds
+        )

@@ -1,0 +1,176 @@
+"""The chain of one epoch in S3: where it ends, and the next link of it. The shipper keeps no position anywhere else.
+
+The next segment's name follows from the last one's number and puts create only, so that of two shippers one is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Receipt
+from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
+from neo4j_dr_operator.shipping.segment import Segment
+
+MARKER_FORMAT, MARK_FORMAT, VERSION = "neo4j-dr-archive", "neo4j-dr-watermark", 1
+PAGE = 1000
+PROBE = b"The store is asked to encrypt this object, and its answer is looked at before a segment is put.\n"
+
+
+class SegmentConflict(errors.Stale):
+    """Another shipper has put this number: go on from what is there."""
+
+    reason = "SegmentConflict"
+
+
+class NotEncrypted(errors.ObjectStoreError):
+    """The store took an object and its answer does not say that it is encrypted as was asked."""
+
+    reason = "NotEncrypted"
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a chain.
+
+    ``position`` is where segment ``number`` ends and the next one has to begin. Up to ``seen`` there is nothing to ship
+    beyond it. ``covered``: ms since 1970 on the source's clock, as in a trailer.
+    """
+
+    number: int
+    sha256: str
+    position: Position
+    seen: Position
+    covered: int
+
+
+def newest(after: int, page: Callable[[int, int], tuple[list[int], bool]]) -> int:
+    """The highest number that is there, at least ``after``, which is (0: nothing is known to be).
+
+    ``page(n, limit)``: up to ``limit`` numbers above ``n``, rising, and whether there are more. Numbers have no holes:
+    one page where few are new, else doubling steps and halving ones, of one number each.
+    """
+    numbers, more = page(after, PAGE)
+    low = numbers[-1] if numbers else after
+    if not more:
+        return low
+    step = PAGE
+    while found := page(low + step, 1)[0]:
+        low, step = found[0], step * 2
+    high = low + step
+    while low < high:
+        middle = (low + high) // 2
+        found = page(middle, 1)[0]
+        low, high = (found[0], high) if found else (low, middle)
+    return low
+
+
+class Chain:
+    """One epoch of one archive. Every method raises ObjectStoreError or ArchiveBroken unless it says more."""
+
+    def __init__(self, bucket: Bucket, archive: str, epoch: int, encryption: Encryption | None) -> None:
+        self._bucket, self._archive, self._epoch, self._encryption = bucket, archive, epoch, encryption
+
+    def probe(self) -> None:
+        """See whether the store encrypts what it is asked to. Raises :class:`NotEncrypted`."""
+        if self._encryption is not None:
+            self._encrypted(self._bucket.put(names.probe(self._archive), PROBE, create=False))
+
+    def mark_format(self) -> None:
+        """Say which version of the format the archive has, once; ArchiveBroken when it has another one."""
+        name = names.marker(self._archive)
+        text = orjson.dumps({"format": MARKER_FORMAT, "version": VERSION}) + b"\n"
+        held = self._bucket.get(name)
+        if held is None:
+            try:
+                self._bucket.put(name, text, create=True)
+                return
+            except errors.PreconditionFailed:
+                held = self._bucket.get(name)
+        if held is None or held.body != text:
+            raise ArchiveBroken(f"{name} is not of version {VERSION} of the format")
+
+    def tail(self) -> Tail | None:
+        """Where the chain ends, None when the epoch has no segment."""
+        mark = self._watermark()
+        number = newest(mark[0] if mark else 0, self._page)
+        if number == 0:
+            return None
+        held = self._bucket.get(names.segment(self._archive, self._epoch, number))
+        if held is None:
+            raise ArchiveBroken(f"segment {number} of epoch {self._epoch} is gone")
+        return self._tail(held.body, mark)
+
+    def put(self, segment: Segment) -> None:
+        """Add a segment. A lost answer is decided by what is there.
+
+        Raises :class:`SegmentConflict` when it is another shipper's, :class:`NotEncrypted` *after* it was stored.
+        """
+        name = names.segment(self._archive, self._epoch, segment.header.number)
+        try:
+            receipt = self._bucket.put(name, segment.data, create=True, sha256=bytes.fromhex(segment.sha256))
+        except errors.PreconditionFailed as error:
+            held = self._bucket.get(name)
+            if held is None:  # two puts met and the store refused both: nothing is decided yet
+                raise errors.ObjectStoreUnreachable(error.message, code=error.code) from error
+            if held.body != segment.data:
+                raise SegmentConflict(f"another shipper has put segment {segment.header.number}") from error
+            receipt = held.receipt
+        self._encrypted(receipt)
+
+    def put_watermark(self, tail: Tail) -> None:
+        """Say how far the archive holds everything though nothing was shipped. Raises NotEncrypted."""
+        mark = {
+            "format": MARK_FORMAT,
+            "version": VERSION,
+            "number": tail.number,
+            "sha256": tail.sha256,
+            "position": tail.seen.text,
+            "covered": tail.covered,
+        }
+        name = names.watermark(self._archive, self._epoch)
+        self._encrypted(self._bucket.put(name, orjson.dumps(mark) + b"\n", create=False))
+
+    def _encrypted(self, receipt: Receipt) -> None:
+        wrong = self._encryption.denied_by(receipt) if self._encryption else None
+        if wrong is not None:
+            raise NotEncrypted(f"the store does not encrypt: {wrong}")
+
+    def _page(self, after: int, limit: int) -> tuple[list[int], bool]:
+        folder = names.folder(self._archive, self._epoch)
+        found, more = self._bucket.list(folder, names.segment(self._archive, self._epoch, after), limit)
+        return [number for name in found if (number := names.number(name)) is not None], more
+
+    def _watermark(self) -> tuple[int, str, Position, int] | None:
+        """Number and SHA-256 of the segment it stands behind, position, covered; None when there is none of use."""
+        held = self._bucket.get(names.watermark(self._archive, self._epoch))
+        if held is None:
+            return None
+        try:
+            mark = orjson.loads(held.body)
+            if (mark["format"], mark["version"]) != (MARK_FORMAT, VERSION):
+                return None
+            return int(mark["number"]), str(mark["sha256"]), Position.decode(mark["position"]), int(mark["covered"])
+        except (ValueError, TypeError, KeyError):
+            return None  # it only spares work: the segments tell the same
+
+    def _tail(self, data: bytes, mark: tuple[int, str, Position, int] | None) -> Tail:
+        reader = SegmentReader(data)
+        header, trailer = reader.header, reader.trailer
+        if (header.archive, header.epoch) != (self._archive, self._epoch):
+            raise ArchiveBroken(f"segment {header.number} belongs to epoch {header.epoch} of {header.archive}")
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            position = Position.decode(trailer.position)
+        except ValueError as error:
+            raise ArchiveBroken(f"segment {header.number} ends at no position") from error
+        tail = Tail(header.number, sha256, position, position, trailer.covered)
+        if mark is not None and mark[:2] == (header.number, sha256):
+            return Tail(header.number, sha256, position, mark[2], max(mark[3], trailer.covered))
+        return tail

@@ -1,0 +1,91 @@
+"""A log shipper as a real child process, and the archive as it stands in S3."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from lab import S3, Neo4j
+from tests.database.archive_reader import Archive
+from tests.database.process import Address, WorkerProcess, endpoint
+
+ARCHIVE = "neo4j-production/cross-region-dr"
+PATH = "/transaction-logs"
+
+
+class Store:
+    """A bucket of its own on a server; ``address`` is another way there (a proxy's)."""
+
+    def __init__(self, server: S3, address: str | None = None) -> None:
+        self.server, self.address = server, address or server.endpoint
+        self.bucket = server.make_bucket(f"logs-{uuid.uuid4().hex[:12]}")
+        self._client = server.client()
+
+    def destination(self, **changes: str) -> dict[str, Any]:
+        """As the shipper's configuration wants it."""
+        return {
+            "bucket": self.bucket,
+            "path": PATH,
+            "region": self.server.region,
+            "endpoint": self.address,
+            "accessKey": self.server.access_key,
+            "secretKey": self.server.secret_key,
+            "sessionToken": None,
+            **changes,
+        }
+
+    def objects(self) -> dict[str, bytes]:
+        """Everything in the bucket, by key."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return {key: self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+
+    def archive(self, epoch: int = 1) -> Archive:
+        """What an independent reader makes of an epoch, its chain checked."""
+        return Archive(self.objects(), f"{PATH.strip('/')}/{ARCHIVE}/{epoch:010d}/")
+
+
+class ShipProcess(WorkerProcess):
+    """One shipper from a database to a bucket."""
+
+    def __init__(
+        self,
+        source: Neo4j | Address,
+        store: Store,
+        *,
+        epoch: int = 1,
+        start: str | None = None,
+        interval: float = 0.5,
+        timeout: float = 5.0,
+        encrypted: bool = False,
+        key: str | None = None,
+        segment_bytes: int | None = None,
+        destination: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            "ship",
+            environment,
+            archive=ARCHIVE,
+            epoch=epoch,
+            site="primary",
+            start=start,
+            source=endpoint(source),
+            destination=store.destination(**(destination or {})),
+            interval=interval,
+            timeout=timeout,
+            kmsKeyId=key,
+            encrypted=encrypted,
+            segmentBytes=segment_bytes,
+        )
+
+    def shipping(self, seconds: float = 30.0) -> dict[str, Any]:
+        """Until it ships."""
+        return self.wait(lambda report: report["state"] == "shipping", seconds)
+
+    def shipped(self, seconds: float = 60.0) -> dict[str, Any]:
+        """Until everything committed before this call is in S3."""
+        since = time.time()
+        return self.wait(lambda report: (report["upTo"] or 0) >= since and report["error"] is None, seconds)
