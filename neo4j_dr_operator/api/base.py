@@ -27,10 +27,10 @@ Rule = dict[str, Any]
 """One CEL rule as the API server takes it: ``rule``, ``message``, maybe ``fieldPath`` and ``optionalOldSelf``."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = r"^([0-9]{1,6}(ms|s|m|h))+$"
+_DURATION = r"^([0-9]{1,4}h|[0-9]{1,6}m|[0-9]{1,8}s|[0-9]{1,8}ms)+$"  # digits bounded: nothing overflows in CEL
 _DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h)")
 _DURATION_MAX_LENGTH = 32
-_DURATION_FORM = "must be a duration such as 30s, 5m or 1h30m: numbers with the units h, m, s or ms"
+_DURATION_FORM = "must be a duration such as 30s, 5m or 1h30m: numbers with the units h, m, s or ms, at most 8760h"
 _LONGEST, _SHORTEST = "8760h", "100ms"
 _CHECKS = "x-kubernetes-validations"
 
@@ -221,7 +221,9 @@ class Interval(Duration):
 Instant = AwareDatetime
 """A point in time with its offset (RFC 3339 on the wire)."""
 
-_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+_DAY = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
+_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_INSTANT = rf"^[12][0-9]{{3}}-{_DAY}T{_CLOCK}:[0-5][0-9]([.][0-9]{{1,9}})?(Z|[+-]{_CLOCK})$"
 _INSTANT_FORM = "must be a point in time with its offset (RFC 3339), such as 2025-01-15T10:30:00Z"
 
 

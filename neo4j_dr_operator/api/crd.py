@@ -69,15 +69,18 @@ def _structural(node: Schema, defs: Mapping[str, Schema], path: str, *, stored: 
 
 
 def _properties(source: Schema, defs: Mapping[str, Schema], path: str, *, stored: bool) -> Schema:
-    """Every property, described; an object that may be left out is defaulted, so that what is in it is too."""
+    """Every property, described; what may be left out is defaulted: lists as empty, objects with what is in them."""
     made: Schema = {}
     required = source.get("required", [])
     for name, node in source["properties"].items():
         child = _structural(node, defs, f"{path}.{name}", stored=stored)
         if "description" not in child:
             raise UnsupportedSchema(f"{path}.{name}: no description")
-        if not stored and "properties" in child and name not in required and "anyOf" not in node:
-            child = _ordered(child | {"default": _default(child)})
+        if not stored and name not in required and "anyOf" not in node:
+            if "properties" in child:
+                child = _ordered(child | {"default": _default(child)})
+            elif child["type"] == "array":
+                child = _ordered(child | {"default": []})
         made[name] = child
     return made
 

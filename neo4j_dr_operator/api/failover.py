@@ -83,7 +83,8 @@ class Failover(SpecModel):
     )
     rto: Interval | None = Field(
         default=None,
-        description="Recovery time objective: the longest that a failover should take; each record in the history says whether it did.",
+        description="Recovery time objective: the longest that a failover should take; each record in the history says "
+        "whether it did.",
     )
     custom_checks: Annotated[list[CustomCheck], Field(max_length=32, json_schema_extra=map_by("name"))] = Field(
         default_factory=list, description="Queries of your own that say whether a site is well."

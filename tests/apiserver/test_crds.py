@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-import yaml
 
-from lab import ControlPlane, Lab
+from lab import ControlPlane
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.kinds import KINDS
 from neo4j_dr_operator.api.recovery_status import DisasterRecoveryStatus, FailoverRecord, FailoverStatus
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "tests" / "guide" / "blocks"
 API_VERSION = "neo4j.neo4j.com/v1alpha1"
-
-NOT_YET_SERVED = {
-    "spec.backup",
-    "spec.crossRegion.networking",
-    "spec.failover.customChecks",
-    "spec.failover.rpo",
-    "spec.failover.rto",
-    "spec.monitoring.alerting",
-    "spec.replication.compression",
-    "spec.replication.encryption",
-    "spec.replication.logShipping",
-}
-"""Fields of the guide's recovery manifest that nothing acts on yet: refused rather than accepted and passed over."""
 
 CLUSTER: dict[str, Any] = {
     "edition": "enterprise",
@@ -47,29 +30,6 @@ RESTORE: dict[str, Any] = {
     "pointInTime": "2025-01-15T10:30:00Z",
 }
 SPECS = {"Neo4jEnterpriseCluster": CLUSTER, "Neo4jDisasterRecovery": RECOVERY, "Neo4jRestore": RESTORE}
-
-
-@pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
-    """An API server that serves the three kinds."""
-    plane = ControlPlane("crds")
-    with Lab(plane):
-        plane.kubectl("apply", "--validate=strict", "-f", str(ROOT / "crds"))
-        for kind in KINDS:
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
-        yield plane
-
-
-@pytest.fixture
-def namespace(plane: ControlPlane) -> str:
-    """A namespace of the test's own."""
-    name = f"t-{uuid4().hex[:8]}"
-    plane.kubectl("create", "namespace", name)
-    return name
-
-
-def witness(**change: str) -> dict[str, Any]:
-    return {"failover": {"quorum": {"witness": {"type": "s3", "bucket": "votes"} | change}}}
 
 
 def manifest(kind: str, spec: dict[str, Any], name: str = "x") -> str:
@@ -114,149 +74,6 @@ def test_the_manifests_apply_again_without_a_change_or_warning(plane: ControlPla
     for kind in KINDS:
         conditions = json.loads(plane.kubectl("get", "crd", kind.crd_name, "-o", "json").stdout)["status"]["conditions"]
         assert {each["type"] for each in conditions if each["status"] == "True"} == {"NamesAccepted", "Established"}
-
-
-@pytest.mark.parametrize("block", ["01-primary-cluster-setup", "02-secondary-cluster-setup", "13-dr-drill-planning"])
-def test_manifests_of_the_guide_are_accepted_as_printed(plane: ControlPlane, block: str) -> None:
-    text = (GUIDE / f"{block}.yaml").read_text(encoding="utf-8")
-    wanted = yaml.safe_load(text)["metadata"]["namespace"]
-    plane.kubectl("create", "namespace", wanted, check=False)
-    applied = plane.kubectl("apply", "--validate=strict", "-f", "-", input=text)
-    assert (applied.returncode, applied.stderr) == (0, "")
-
-
-def test_the_restore_of_the_guide_is_accepted_as_printed(plane: ControlPlane) -> None:
-    script = (GUIDE / "09-point-in-time-recovery.bash").read_text(encoding="utf-8")
-    text = script.split("<<EOF\n")[1].split("\nEOF")[0]
-    plane.kubectl("create", "namespace", "neo4j-production", check=False)
-    assert plane.kubectl("create", "--validate=strict", "-f", "-", input=text).stderr == ""
-
-
-def test_the_recovery_of_the_guide_lacks_only_what_nothing_acts_on_yet(plane: ControlPlane) -> None:
-    text = (GUIDE / "03-disaster-recovery-configuration.yaml").read_text(encoding="utf-8")
-    plane.kubectl("create", "namespace", "neo4j-production", check=False)
-    refused = plane.kubectl("apply", "--validate=strict", "-f", "-", input=text, check=False)
-    named = {part.split('"')[0] for part in refused.stderr.split('unknown field "')[1:]}
-    assert named == NOT_YET_SERVED
-    served = yaml.safe_load(text)
-    for path in NOT_YET_SERVED:
-        *parents, last = path.split(".")
-        inner = served
-        for key in parents:
-            inner = inner[key]
-        del inner[last]
-    applied = plane.kubectl("apply", "--validate=strict", "-f", "-", input=json.dumps(served))
-    assert applied.stderr == ""
-
-
-def test_the_examples_are_accepted(plane: ControlPlane) -> None:
-    plane.kubectl("create", "namespace", "neo4j-production", check=False)
-    applied = plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(ROOT / "examples"))
-    assert len(applied.stdout.splitlines()) == 3
-    assert applied.stderr == ""
-
-
-ACCEPTED = [
-    ("Neo4jEnterpriseCluster", {}),
-    ("Neo4jEnterpriseCluster", {"external": None}),
-    ("Neo4jEnterpriseCluster", {"external": {"uri": "neo4j://db:7687", "caSecret": None}}),
-    ("Neo4jEnterpriseCluster", {"external": {"uri": "neo4j+s://[2001:db8::1]:7687"}}),
-    ("Neo4jEnterpriseCluster", {"external": {"replicationUri": "bolt+s://link.example.com:17687"}}),
-    ("Neo4jEnterpriseCluster", {"readOnly": True}),
-    ("Neo4jEnterpriseCluster", {"storage": {"size": "1.5Ti"}, "topology": {"primaries": 1}}),
-    ("Neo4jDisasterRecovery", {}),
-    ("Neo4jDisasterRecovery", {"replication": {"interval": "100ms", "timeout": "1h30m", "batchSize": 100_000}}),
-    ("Neo4jDisasterRecovery", {"failover": {"healthCheck": {"interval": "10s", "timeout": "5s"}}}),
-    ("Neo4jDisasterRecovery", {"failover": {"target": "secondary", "emergency": True}}),
-    ("Neo4jDisasterRecovery", {"sync": {"direction": "reverse"}}),
-    ("Neo4jDisasterRecovery", witness(endpoint="http://127.0.0.1:9000")),
-    ("Neo4jRestore", {"options": {"skipIndexes": True}}),
-]
-
-
-@pytest.mark.parametrize(("kind", "change"), ACCEPTED)
-def test_accepted(plane: ControlPlane, namespace: str, kind: str, change: dict[str, Any]) -> None:
-    assert apply(plane, namespace, manifest(kind, merged(SPECS[kind], change))).stderr == ""
-
-
-REFUSED = [
-    ("Neo4jEnterpriseCluster", {"auth": None}, "spec.auth", "Required value"),
-    ("Neo4jEnterpriseCluster", {"auth": {"adminSecret": "Admin"}}, "spec.auth.adminSecret", "should match"),
-    ("Neo4jEnterpriseCluster", {"readonly": True}, "spec.readonly", "unknown field"),
-    ("Neo4jEnterpriseCluster", {"readOnly": "yes"}, "spec.readOnly", "must be of type boolean"),
-    ("Neo4jEnterpriseCluster", {"edition": "desktop"}, "spec.edition", '"enterprise", "community"'),
-    ("Neo4jEnterpriseCluster", {"external": {"uri": "http://db:7474"}}, "spec.external.uri", "(bolt|neo4j)"),
-    ("Neo4jEnterpriseCluster", {"external": {"uri": "bolt://u:p@db"}}, "spec.external.uri", "should match"),
-    ("Neo4jEnterpriseCluster", {"external": {"uri": "bolt://db"}}, "spec.external.caSecret", "write uri as bolt+s://"),
-    ("Neo4jEnterpriseCluster", {"external": {"uri": None}}, "spec.external.uri", "Required value"),
-    ("Neo4jEnterpriseCluster", {"disasterRecovery": {"role": "standby"}}, "Recovery.role", '"primary", "secondary"'),
-    ("Neo4jEnterpriseCluster", {"topology": {"primaries": 0}}, "spec.topology.primaries", "greater than or equal to 1"),
-    ("Neo4jEnterpriseCluster", {"storage": {"size": "big"}}, "spec.storage.size", "should match"),
-    ("Neo4jDisasterRecovery", {"secondaryClusterRef": None}, "spec.secondaryClusterRef", "Required value"),
-    (
-        "Neo4jDisasterRecovery",
-        {"secondaryClusterRef": "primary-cluster"},
-        "spec.secondaryClusterRef",
-        "must name another cluster than primaryClusterRef",
-    ),
-    ("Neo4jDisasterRecovery", {"primaryClusterRef": "a.b"}, "spec.primaryClusterRef", "should match"),
-    ("Neo4jDisasterRecovery", {"replication": {"interval": "5 minutes"}}, "replication.interval", "(ms|s|m|h)"),
-    ("Neo4jDisasterRecovery", {"replication": {"interval": "0s"}}, "replication.interval", "at least 100ms"),
-    ("Neo4jDisasterRecovery", {"replication": {"timeout": "99ms"}}, "replication.timeout", "at least 100ms"),
-    ("Neo4jDisasterRecovery", {"replication": {"timeout": 30}}, "replication.timeout", "must be of type string"),
-    ("Neo4jDisasterRecovery", {"replication": {"interval": "999999h" * 4}}, "replication.interval", "at least 100ms"),
-    ("Neo4jDisasterRecovery", {"replication": {"batchSize": 0}}, "replication.batchSize", "greater than or equal to 1"),
-    ("Neo4jDisasterRecovery", {"replication": {"batchSize": 100_001}}, "replication.batchSize", "equal to 100000"),
-    ("Neo4jDisasterRecovery", {"replication": {"retries": -1}}, "replication.retries", "greater than or equal to 0"),
-    ("Neo4jDisasterRecovery", {"failover": {"target": "third"}}, "failover.target", '"primary", "secondary"'),
-    (
-        "Neo4jDisasterRecovery",
-        {"failover": {"healthCheck": {"consecutiveFailures": 0}}},
-        "failover.healthCheck.consecutiveFailures",
-        "greater than or equal to 1",
-    ),
-    ("Neo4jDisasterRecovery", {"sync": {"direction": "backward"}}, "sync.direction", '"forward", "reverse"'),
-    ("Neo4jDisasterRecovery", {"crossRegion": {"replicationMode": "sync"}}, "replicationMode", 'values: "async"'),
-    ("Neo4jDisasterRecovery", witness(type="gcs"), "failover.quorum.witness.type", 'values: "s3"'),
-    ("Neo4jDisasterRecovery", witness(bucket="My_Bucket"), "failover.quorum.witness.bucket", "should match"),
-    ("Neo4jDisasterRecovery", witness(endpoint="http://u:p@s3"), "failover.quorum.witness.endpoint", "should match"),
-    ("Neo4jRestore", {"pointInTime": "10:29:59"}, "spec.pointInTime", "date-time"),
-    ("Neo4jRestore", {"source": {"type": "tape"}}, "spec.source.type", '"transaction-logs"'),
-]
-
-
-@pytest.mark.parametrize(("kind", "change", "field", "allowed"), REFUSED)
-def test_refused_naming_the_field_and_what_is_allowed(
-    plane: ControlPlane, namespace: str, kind: str, change: dict[str, Any], field: str, allowed: str
-) -> None:
-    refused = apply(plane, namespace, manifest(kind, merged(SPECS[kind], change)), check=False)
-    assert refused.returncode != 0
-    assert field in refused.stderr
-    assert allowed in refused.stderr
-
-
-def test_a_name_leaves_room_for_the_service(plane: ControlPlane, namespace: str) -> None:
-    apply(plane, namespace, manifest("Neo4jDisasterRecovery", RECOVERY, "x" * 56))
-    refused = apply(plane, namespace, manifest("Neo4jDisasterRecovery", RECOVERY, "x" * 57), check=False)
-    assert "metadata.name must have at most 56 characters" in refused.stderr
-
-
-@pytest.mark.parametrize("field", ["primaryClusterRef", "secondaryClusterRef"])
-def test_the_clusters_of_a_recovery_cannot_be_changed(plane: ControlPlane, namespace: str, field: str) -> None:
-    apply(plane, namespace, manifest("Neo4jDisasterRecovery", RECOVERY))
-    changed = apply(plane, namespace, manifest("Neo4jDisasterRecovery", RECOVERY | {field: "other"}), check=False)
-    assert f"spec.{field}" in changed.stderr
-    assert f"{field} cannot be changed: create another resource instead" in changed.stderr
-    apply(plane, namespace, manifest("Neo4jDisasterRecovery", merged(RECOVERY, {"failover": {"automatic": True}})))
-
-
-def test_a_restore_cannot_be_changed(plane: ControlPlane, namespace: str) -> None:
-    apply(plane, namespace, manifest("Neo4jRestore", RESTORE))
-    later = RESTORE | {"pointInTime": "2025-01-15T10:31:00Z"}
-    assert (
-        "spec of a restore cannot be changed"
-        in apply(plane, namespace, manifest("Neo4jRestore", later), check=False).stderr
-    )
 
 
 def test_the_server_fills_in_what_the_models_would(plane: ControlPlane, namespace: str) -> None:
