@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from lab.control_plane import ControlPlane
     from lab.database import Neo4j
     from lab.facade import Lab
-    from lab.object_store import S3
+    from lab.object_store import S3, MinIO
     from lab.proxy import Proxies, Proxy
 
-__all__ = ["S3", "ControlPlane", "Lab", "Neo4j", "Proxies", "Proxy"]
+__all__ = ["S3", "ControlPlane", "Lab", "MinIO", "Neo4j", "Proxies", "Proxy"]
 
 _MODULES = {
     "S3": "object_store",
     "ControlPlane": "control_plane",
     "Lab": "facade",
+    "MinIO": "object_store",
     "Neo4j": "database",
     "Proxies": "proxy",
     "Proxy": "proxy",

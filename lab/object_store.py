@@ -1,7 +1,8 @@
-"""A real S3 server over a directory (versitygw)."""
+"""Real S3 servers over a directory: versitygw, and MinIO where objects are to be encrypted."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import secrets
 from collections.abc import Sequence
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
 
 
 class S3(Component):
-    """An S3 endpoint with one account. Buckets are addressed by path, create-only and compare-and-set puts work."""
+    """An S3 endpoint with one account. Buckets are addressed by path, create-only and compare-and-set puts work.
+
+    It ignores requests for encryption without an error: its answers name none.
+    """
 
     READY_WITHIN = 20.0
     region = "us-east-1"
 
-    def __init__(self, name: str = "s3") -> None:
+    def __init__(self, name: str = "s3", *, access_key: str | None = None, secret_key: str | None = None) -> None:
         super().__init__(name)
-        self.access_key, self.secret_key = secrets.token_hex(8), secrets.token_hex(20)
+        self.access_key = access_key or secrets.token_hex(8)
+        self.secret_key = secret_key or secrets.token_hex(20)
         self.port = 0
 
     def artifacts(self) -> Sequence[str]:
@@ -98,3 +103,37 @@ class S3(Component):
         except (BotoCoreError, ClientError):
             return False
         return True
+
+
+class MinIO(S3):
+    """An S3 endpoint that does encrypt, with its own keys (``AES256``) or with the one KMS key ``key_id``.
+
+    Its build takes minutes and is in no list of what demo and tests need: what uses it has it made.
+    """
+
+    READY_WITHIN = 60.0
+    key_id = "lab-key"
+
+    def artifacts(self) -> Sequence[str]:
+        """See ``Component.artifacts``."""
+        return ("minio",)
+
+    def launch(self) -> None:
+        """See ``Component.launch``."""
+        data = self.home / "data"
+        data.mkdir(exist_ok=True)
+        secret = self.home / "kms-key"
+        if not secret.exists():
+            secret.touch(0o600)
+            secret.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+        env = {
+            "MINIO_ROOT_USER": self.access_key,
+            "MINIO_ROOT_PASSWORD": self.secret_key,
+            "MINIO_REGION": self.region,
+            "MINIO_KMS_SECRET_KEY": f"{self.key_id}:{secret.read_text()}",
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",
+        }
+        command: list[str | Path] = [builds.program("minio"), "server", "--quiet", "--json"]
+        self.spawn("server", [*command, "--address", f"127.0.0.1:{self.port}", data], env)
+        self.await_answer("list buckets", self._answers)
