@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
+import yaml
 from kubernetes import client, config
 from kubernetes.config import kube_config
 
@@ -130,14 +131,10 @@ def _configure(settings: client.Configuration, kubeconfig: str | None, context: 
         every, active = config.list_kube_config_contexts(chosen)  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         raise NoKubeconfig(str(error)) from error
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-    ) as error:  # what a damaged file makes of the loader
-        raise NoKubeconfig(f"{type(error).__name__}: {error}") from error
+    except yaml.YAMLError as error:
+        raise NoKubeconfig("it is not YAML") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:  # from a loader that met a damaged file
+        raise NoKubeconfig(f"it cannot be read ({type(error).__name__}: {error})") from error
     named = next((entry for entry in every if entry["name"] == context), active) if context else active
     return str((named.get("context") or {}).get("namespace") or "default")
 
