@@ -46,37 +46,41 @@ def _merged(node: Schema, defs: Mapping[str, Schema]) -> Schema:
     return own
 
 
-def _structural(node: Schema, defs: Mapping[str, Schema], path: str, *, stored: bool) -> Schema:
-    """One node of the structural schema. ``stored`` (status): nothing is defaulted."""
+def _structural(node: Schema, defs: Mapping[str, Schema], path: str, *, bare: bool) -> Schema:
+    """One node of the structural schema. ``bare``: nothing is defaulted.
+
+    A status is bare, since only the operator writes it. So is what is in lists: ``kubectl apply`` and Git compare lists
+    as a whole and would find a difference each time.
+    """
     source = _merged(node, defs)
     made: Schema = {}
     for key, value in source.items():
         if key in _KEPT or key.startswith("x-kubernetes-"):
             made[key] = value
         elif key == "properties":
-            made[key] = _properties(source, defs, path, stored=stored)
+            made[key] = _properties(source, defs, path, bare=bare)
         elif key == "items":
-            made[key] = _structural(value, defs, f"{path}[]", stored=stored)
+            made[key] = _structural(value, defs, f"{path}[]", bare=True)
         elif key == "additionalProperties" and value is True:
             made["x-kubernetes-preserve-unknown-fields"] = True
         elif key != "title" and not (key == "additionalProperties" and value is False):
             raise UnsupportedSchema(f"{path}: {key}")
-    if made.get("default", ...) is None or stored:
+    if made.get("default", ...) is None or bare:
         made.pop("default", None)
     if made.get("type") == "integer":
         made["format"] = "int64"
     return _ordered(made)
 
 
-def _properties(source: Schema, defs: Mapping[str, Schema], path: str, *, stored: bool) -> Schema:
+def _properties(source: Schema, defs: Mapping[str, Schema], path: str, *, bare: bool) -> Schema:
     """Every property, described; what may be left out is defaulted: lists as empty, objects with what is in them."""
     made: Schema = {}
     required = source.get("required", [])
     for name, node in source["properties"].items():
-        child = _structural(node, defs, f"{path}.{name}", stored=stored)
+        child = _structural(node, defs, f"{path}.{name}", bare=bare)
         if "description" not in child:
             raise UnsupportedSchema(f"{path}.{name}: no description")
-        if not stored and name not in required and "anyOf" not in node:
+        if not bare and name not in required and "anyOf" not in node:
             if "properties" in child:
                 child = _ordered(child | {"default": _default(child)})
             elif child["type"] == "array":
@@ -108,7 +112,7 @@ def structural_schema(model: type[SpecModel] | type[StatusModel]) -> Schema:
     """Structural schema of a model. Raises UnsupportedSchema."""
     source = model.model_json_schema(by_alias=True)
     defs = source.pop("$defs", {})
-    return _structural(source, defs, model.__name__, stored=issubclass(model, StatusModel))
+    return _structural(source, defs, model.__name__, bare=issubclass(model, StatusModel))
 
 
 def _column(column: Column) -> Schema:

@@ -60,6 +60,11 @@ def test_the_status_is_never_defaulted(kind: str) -> None:
     assert [path for path, schema in schemas(status) if "default" in schema] == []
 
 
+@pytest.mark.parametrize("kind", [kind.kind for kind in KINDS])
+def test_nothing_in_a_list_is_defaulted(kind: str) -> None:
+    assert [path for path, schema in schemas(root(kind)) if "[]" in path and "default" in schema] == []
+
+
 def test_no_number_gets_a_whole_status_refused() -> None:
     status = root("Neo4jDisasterRecovery")["properties"]["status"]
     bounded = [path for path, schema in schemas(status) if {"minimum", "maximum"} & set(schema)]
