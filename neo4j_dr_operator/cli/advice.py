@@ -206,10 +206,10 @@ _RULES: tuple[Rule, ...] = (
     _apart,
     _active_down,
     _standby_down,
-    _not_supported,
     _asked,
     _on_the_way,
-    _alarm,
     _synced,
+    _not_supported,
+    _alarm,
     _gaps,
 )

@@ -101,6 +101,7 @@ class Change:
     fenced_by: str | None = None
     lost_transactions: float | None = None
     lost_seconds: float | None = None
+    within_rto: bool | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -165,7 +166,7 @@ class Facts:
 
 def cluster_names(recovery: Document) -> list[str]:
     """The clusters that a resource names, in order, each once."""
-    return list(dict.fromkeys(cluster for _, cluster, _ in _places(raw.part(recovery, "spec"))))
+    return list(dict.fromkeys(cluster for _, cluster, _ in _places(recovery)))
 
 
 def facts_of(snapshot: Snapshot) -> Facts:
@@ -189,7 +190,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
         message=raw.text(status, "message"),
         active=active,
         active_cluster=raw.text(status, "activeCluster"),
-        sites=tuple(_site(place, snapshot, status, active) for place in _places(spec)),
+        sites=tuple(_site(place, snapshot, status, active) for place in _places(recovery)),
         links=tuple(_link(item) for item in raw.items(status, "replication")),
         conditions=_conditions(status),
         operation=_running(status, history),
@@ -199,17 +200,20 @@ def facts_of(snapshot: Snapshot) -> Facts:
     )
 
 
-def _places(spec: Document) -> list[tuple[str, str, str | None]]:
-    """Name, cluster and region of every site in the spec."""
-    found = []
+def _places(recovery: Document) -> list[tuple[str, str, str | None]]:
+    """Name, cluster and region of every site in the spec; what a named standby leaves out is in the status."""
+    spec, found = raw.part(recovery, "spec"), []
     for site in ("primary", "secondary"):
         cluster = raw.text(spec, f"{site}ClusterRef")
         if cluster is not None:
             found.append((site, cluster, raw.text(spec, "crossRegion", f"{site}Region")))
+    known = {raw.text(item, "name"): item for item in raw.items(recovery, "status", "secondaryClusters")}
     for item in raw.items(spec, "secondaryClusters"):
-        cluster = raw.text(item, "clusterRef") or raw.text(item, "name")
-        if cluster is not None and cluster not in [place[1] for place in found]:
-            found.append((raw.text(item, "name") or cluster, cluster, raw.text(item, "region")))
+        name = raw.text(item, "name")
+        inherited = known.get(name, {})
+        cluster = raw.text(item, "clusterRef") or raw.text(inherited, "clusterRef")
+        if name is not None and cluster is not None and cluster not in [place[1] for place in found]:
+            found.append((name, cluster, raw.text(item, "region") or raw.text(inherited, "region")))
     return found
 
 
@@ -288,6 +292,7 @@ def _recorded(item: Document) -> Change:
         fenced_by=raw.text(item, "fencedBy"),
         lost_transactions=raw.number(item, "lostTransactions"),
         lost_seconds=raw.number(item, "lostSeconds"),
+        within_rto=raw.flag(item, "withinRTO"),
         evidence=tuple(raw.texts(item, "evidence")),
     )
 

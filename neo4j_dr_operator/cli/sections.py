@@ -145,8 +145,7 @@ def archive(page: Page, facts: Facts) -> None:
     if window:
         _window(page, window)
     if backup:
-        page.section("Backup")
-        page.text(", ".join(f"{key} {value}" for key, value in backup.items() if isinstance(value, str | int | float)))
+        _backup(page, backup)
 
 
 def _shipping(page: Page, shipping: Document) -> None:
@@ -159,17 +158,30 @@ def _shipping(page: Page, shipping: Document) -> None:
     if backlog is not None:
         parts.append(f"{count(backlog, 'transaction')} not shipped")
     page.text(", ".join(parts))
-    segments, bytes_, segment = (
-        raw.number(shipping, "segments"),
-        raw.number(shipping, "bytes"),
-        raw.text(shipping, "segment"),
-    )
-    kept = [count(segments, "segment")] if segments is not None else []
-    kept += [size(bytes_)] if bytes_ is not None else []
-    kept += [f"last {segment}"] if segment else []
+    segment, epoch = raw.whole(shipping, "segment"), raw.whole(shipping, "epoch")
+    segments, stored = raw.number(shipping, "segments"), raw.number(shipping, "bytes")
+    shipped, position = raw.instant(shipping, "shippedAt"), raw.text(shipping, "position")
+    kept = [f"segment {segment}" + (f" of epoch {epoch}" if epoch is not None else "")] if segment is not None else []
+    kept += [f"stored {page.ago(shipped)}"] if shipped is not None else []
+    kept += [f"up to {position}"] if position else []
+    kept += [count(segments, "segment")] if segments is not None else []
+    kept += [size(stored)] if stored is not None else []
     if kept:
         page.text(", ".join(kept), "dim")
     message = raw.text(shipping, "message")
+    if message:
+        page.text(message, hang=2)
+
+
+def _backup(page: Page, backup: Document) -> None:
+    page.section("Backup")
+    last, due = raw.instant(backup, "lastCompletedAt"), raw.instant(backup, "nextAt")
+    name, kept = raw.text(backup, "lastSnapshot"), raw.number(backup, "snapshots")
+    parts = [f"{name or 'the last'} complete {page.ago(last)}" if last is not None else "none complete yet"]
+    parts += [count(kept, "snapshot")] if kept is not None else []
+    parts += [f"next at {clock(due)}"] if due is not None else []
+    page.text(", ".join(parts))
+    message = raw.text(backup, "message")
     if message:
         page.text(message, hang=2)
 
@@ -237,6 +249,8 @@ def history(page: Page, facts: Facts) -> None:
     page.section("History")
     for change in reversed(facts.history[-HISTORY_SHOWN:]):
         took = f" in {span_of_time(change.duration)}" if change.duration is not None else ""
+        if change.within_rto is not None:
+            took += " (within the RTO)" if change.within_rto else " (longer than the RTO)"
         when = f"{clock(change.started)}  " if change.started is not None else ""
         style: Style = "plain" if change.result == "Completed" else "warn"
         path = f"{change.source or '?'} -> {change.target or '?'}"

@@ -49,12 +49,16 @@ _WANTED: dict[str, Callable[[Document], bool]] = {
 """Conditions that are to be True, each where its spec asks for it."""
 
 
+_CAUTIONS = frozenset((("FailoverReady", "WitnessInSiteRegion"),))
+"""What holds, but not whatever happens: it is shown with its message."""
+
+
 def mark(condition: Condition, spec: Document) -> Mark:
     """How a condition is to be taken, given what was asked for."""
     if condition.type == "SplitBrain":
         return {"True": "bad", "False": "good"}.get(condition.status, "unknown")  # type: ignore[return-value]
     if condition.status == "True":
-        return "good"
+        return "rest" if (condition.type, condition.reason) in _CAUTIONS else "good"
     wanted = _WANTED.get(condition.type)
     if wanted is None or not wanted(spec):
         return "rest"

@@ -83,6 +83,7 @@ def healthy() -> Snapshot:
             "crossRegion": {"primaryRegion": "us-east-1", "secondaryRegion": "us-west-2"},
             "failover": {"automatic": True, "rpo": "5m"},
             "replication": {"logShipping": {"enabled": True}},
+            "backup": {"enabled": True, "schedule": "0 2 * * *"},
         },
         "status": {
             "phase": "Replicating",
@@ -131,15 +132,19 @@ def healthy() -> Snapshot:
                 "state": "shipping",
                 "epoch": 3,
                 "site": "primary",
-                "segment": "00000003/00000000000000000042.seg",
+                "segment": 42,
                 "position": "AB1230",
                 "shippedAt": "2026-03-14T02:59:30Z",
                 "ageSeconds": 30.2,
                 "backlogTransactions": 118,
-                "segments": 42,
-                "bytes": 7340032,
             },
             "recovery": {"earliest": "2026-03-01T03:00:10Z", "latest": "2026-03-14T02:59:30Z", "gaps": []},
+            "backup": {
+                "lastSnapshot": "20260314T020000Z",
+                "lastCompletedAt": "2026-03-14T02:03:11Z",
+                "nextAt": "2026-03-15T02:00:00Z",
+                "snapshots": 13,
+            },
             "failover": {
                 "lastHandled": {"target": "primary", "emergency": False, "epoch": 3, "result": "Completed"},
                 "history": [
@@ -152,6 +157,7 @@ def healthy() -> Snapshot:
                         "startedAt": "2026-03-12T11:00:00Z",
                         "completedAt": "2026-03-12T11:00:41Z",
                         "durationSeconds": 41.2,
+                        "withinRTO": True,
                         "fencedBy": "time",
                         "lostTransactions": 3,
                         "lostSeconds": 0.9,
@@ -184,7 +190,8 @@ def healthy() -> Snapshot:
                 condition("SyncComplete", "False", "NotRequested", "no sync was requested since the last promotion"),
                 condition("LogShippingHealthy", "True", "Shipping"),
                 condition("FailoverReady", "True", "StandbyReady", "secondary can take over by itself"),
-                condition("WithinRPO", "True", "WithinRPO"),
+                condition("WithinRPO", "True", "WithinRPO", "secondary lags by less than the 300 s allowed"),
+                condition("BackupHealthy", "True", "Completed"),
                 condition("PrimaryAvailable", "True", "Up", "primary: answered in 3 ms"),
                 condition("StandbyAvailable", "True", "Up", "secondary: answered in 71 ms"),
                 condition("SplitBrain", "False", "OneWriter", "only primary takes writes"),
@@ -218,7 +225,7 @@ def seeding() -> Snapshot:
         }
     ]
     status["failover"] = {"history": []}
-    status["shipping"] = status["recovery"] = None
+    status["shipping"] = status["recovery"] = status["backup"] = None
     put(
         recovery,
         condition("Ready", "False", "Seeding", status["message"]),

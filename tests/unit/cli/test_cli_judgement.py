@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from cli_samples import SAMPLES, brand_new, condition, diverged, failing_over, healthy, primary_down, put, seeding
+from cli_samples import NOW, SAMPLES, brand_new, condition, diverged, failing_over, healthy, primary_down, put, seeding
 
 from neo4j_dr_operator.api.recovery_status import CONDITION_TYPES
 from neo4j_dr_operator.cli import advice, document, summary
 from neo4j_dr_operator.cli.facts import Facts, Snapshot, facts_of
+from neo4j_dr_operator.cli.picture import picture
+from neo4j_dr_operator.cli.text import paint
 
 
 def changed(snapshot: Snapshot, **spec: Any) -> Any:
@@ -39,15 +41,15 @@ def test_every_condition_has_a_meaning() -> None:
         ("FailoverReady", {"failover": {"automatic": False}}),
         ("WithinRPO", {"failover": {"automatic": True}}),
         ("LogShippingHealthy", {"replication": {}}),
-        ("BackupHealthy", {}),
+        ("BackupHealthy", {"backup": {}}),
     ],
 )
 def test_what_nobody_asked_for_cannot_fail(type_: str, without: dict[str, Any]) -> None:
     snapshot = healthy()
-    recovery = changed(snapshot, backup={"enabled": True})
+    recovery = changed(snapshot)
     put(recovery, condition(type_, "False", "Broken"))
     assert summary.reasons(facts(snapshot)) == [f"{type_}=False (Broken)"]
-    changed(snapshot, backup={"enabled": False}, **without)
+    changed(snapshot, **without)
     assert summary.reasons(facts(snapshot)) == []
 
 
@@ -56,6 +58,14 @@ def test_split_brain_is_an_alarm_when_it_holds_or_cannot_be_told(status: str) ->
     snapshot = healthy()
     put(changed(snapshot), condition("SplitBrain", status, "X"))
     assert summary.reasons(facts(snapshot)) == [f"SplitBrain={status} (X)"]
+
+
+def test_a_witness_beside_a_site_is_no_alarm_and_not_passed_over() -> None:
+    snapshot = healthy()
+    put(changed(snapshot), condition("FailoverReady", "True", "WitnessInSiteRegion", "but not when all of it is lost"))
+    assert summary.reasons(facts(snapshot)) == []
+    shown = paint(picture(snapshot, NOW, 100), colour=False)
+    assert any(line.strip() == "but not when all of it is lost" for line in shown)
 
 
 def test_a_status_of_an_older_spec_is_not_healthy() -> None:
@@ -132,9 +142,10 @@ def test_more_standbys_are_sites_too() -> None:
     snapshot = healthy()
     places = [
         {"name": "west", "clusterRef": "secondary-cluster", "region": "us-west-2"},
-        {"name": "eu", "clusterRef": "secondary-cluster-eu", "region": "eu-west-1"},
+        {"name": "eu", "priority": 2},
     ]
-    changed(snapshot, secondaryClusters=places)
+    known = [{"name": "eu", "clusterRef": "secondary-cluster-eu", "region": "eu-west-1"}]
+    changed(snapshot, secondaryClusters=places)["status"]["secondaryClusters"] = known
     names = [(site.name, site.cluster, site.region) for site in facts(snapshot).sites]
     assert names[2:] == [("eu", "secondary-cluster-eu", "eu-west-1")]
 
