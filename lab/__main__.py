@@ -17,7 +17,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("doctor", help="look for the tools that are needed; install them in CI and as root on Debian")
+    look = commands.add_parser(
+        "doctor", help="look for the tools that are needed; install them in CI and as root on Debian"
+    )
+    look.add_argument("--image", action="store_true", help="also those that build the operator's image")
     build = commands.add_parser("build", help="build programs into the cache")
     build.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(recipes.RECIPES)}")
     commands.add_parser("up", help="start a lab and leave it running")
@@ -40,7 +43,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    return doctor.main()
+    return doctor.main(image=options.image)
 
 
 def _build(options: argparse.Namespace) -> int:

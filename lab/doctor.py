@@ -20,7 +20,13 @@ from lab.builds import toolchain
 from lab.builds.progress import say
 
 GO_PIN = Path(toolchain.__file__).with_name("go.txt")
-PACKAGES = {"java": "default-jdk-headless", "maven": "maven", "venv": "python3-venv"}
+PACKAGES = {
+    "java": ["default-jdk-headless"],
+    "maven": ["maven"],
+    "venv": ["python3-venv"],
+    "buildah": ["buildah"],
+    "debootstrap": ["debootstrap", "debian-archive-keyring"],
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,13 @@ class Tool:
     there: Callable[[], bool]
 
 
-def main(*, install: bool | None = None) -> int:
-    """Exit code: 0 when everything is there (now), 1 when something is missing."""
+def main(*, install: bool | None = None, image: bool = False) -> int:
+    """Exit code: 0 when everything is there (now), 1 when something is missing.
+
+    ``image``: also see to what builds and starts the operator's image. That takes root, and is skipped without.
+    """
+    if image and (may_install() if install is None else install) and os.geteuid() == 0:
+        _install({tool.name for tool in IMAGE_TOOLS if not tool.there()})
     missing = [tool for tool in TOOLS if not tool.there()]
     if missing and (may_install() if install is None else install):
         _install({tool.name for tool in missing})
@@ -89,13 +100,24 @@ TOOLS = (
 )
 """What the lab needs, in the order in which it is reported."""
 
+IMAGE_TOOLS = (
+    Tool("buildah", "1.28", "Debian: apt-get install buildah", lambda: shutil.which("buildah") is not None),
+    Tool("debootstrap", "1.0", "Debian: apt-get install debootstrap", lambda: _system("debootstrap") is not None),
+)
+"""What the layer of tests needs that builds the image."""
+
+
+def _system(name: str) -> str | None:
+    """A program for administrators, whose directories not everybody has on the path."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
 
 def _install(names: set[str]) -> None:
-    packages = [PACKAGES[name] for name in sorted(names) if name in PACKAGES]
+    packages = [package for name in sorted(names) for package in PACKAGES.get(name, ())]
     if packages and shutil.which("apt-get"):
         say(f"installing {' '.join(packages)}")
         root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # start no service
         for command in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *packages]):
             _run([*root, "apt-get", *command], environment)
     if "go" in names:

@@ -134,6 +134,10 @@ class Child:
         """Send a signal."""
         self._popen.send_signal(number)
 
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; the exit code. Raises ``subprocess.TimeoutExpired``."""
+        return self._popen.wait(seconds)
+
     def end(self, number: int, seconds: float) -> None:
         """Send a signal and wait; SIGKILL when it is not heard within ``seconds``."""
         self._popen.send_signal(number)

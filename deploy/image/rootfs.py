@@ -80,6 +80,7 @@ class Rootfs:
                 target.mkdir(mode=0o755, exist_ok=True)
             elif not target.exists():
                 shutil.copy2(part, target)
+                target.chmod(0o755 if _is_elf(part) else 0o644)  # a script is not to be started by its name
 
     def tree(self, path: Path, wanted: Callable[[Path], bool]) -> None:
         """Copy a directory without those entries that are not ``wanted`` (a directory: nothing below it)."""

@@ -55,11 +55,15 @@ def _folder(recipe: Recipe) -> Path:
 
 
 def _one(name: str) -> Path:
-    recipe = RECIPES[name]
+    return make(RECIPES[name])
+
+
+def make(recipe: Recipe) -> Path:
+    """Directory of an artifact that need not be among ``RECIPES``, built when missing. Raises ``BuildError``."""
     needs = ensure(recipe.needs) if recipe.needs else {}
     folder = _folder(recipe)
     if not intact(folder):
-        with cache.locked(f"build-{name}"):
+        with cache.locked(f"build-{recipe.name}"):
             if not _verify(folder):
                 _build(recipe, folder, needs)
     return folder
