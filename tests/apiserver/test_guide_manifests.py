@@ -169,3 +169,10 @@ def test_an_item_of_a_known_name_keeps_what_it_does_not_say(plane: ControlPlane,
     assert "is needed where the name is new" in refused.stderr
     assert apply(plane, base) == "configured"
     assert holds(stored(plane, base), base)
+
+
+def test_a_restore_created_twice_is_refused_and_applied_again_is_not(plane: ControlPlane, namespace: str) -> None:
+    text = json.dumps(moved(printed("09-point-in-time-recovery"), namespace))
+    plane.kubectl("apply", "-f", "-", input=text)
+    assert "AlreadyExists" in plane.kubectl("create", "-f", "-", input=text, check=False).stderr
+    assert apply(plane, json.loads(text)) == "unchanged"
