@@ -133,6 +133,7 @@ class Facts:
     active: str | None
     active_cluster: str | None
     sites: tuple[Site, ...]
+    """The active one first."""
     links: tuple[Link, ...]
     conditions: tuple[Condition, ...]
     operation: Change | None
@@ -174,6 +175,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
     recovery = snapshot.recovery
     meta, spec, status = (raw.part(recovery, name) for name in ("metadata", "spec", "status"))
     active = raw.text(status, "activeSite")
+    sites = [_site(place, snapshot, status, active) for place in _places(recovery)]
     history = [_recorded(item) for item in raw.items(status, "failover", "history")]
     return Facts(
         namespace=raw.text(meta, "namespace") or "",
@@ -190,7 +192,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
         message=raw.text(status, "message"),
         active=active,
         active_cluster=raw.text(status, "activeCluster"),
-        sites=tuple(_site(place, snapshot, status, active) for place in _places(recovery)),
+        sites=tuple(sorted(sites, key=lambda site: site.role != "active")),
         links=tuple(_link(item) for item in raw.items(status, "replication")),
         conditions=_conditions(status),
         operation=_running(status, history),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from neo4j_dr_operator.cli.command import PROGRAM, Exit, Failure, Session, Streams
 from neo4j_dr_operator.cli.commands import COMMANDS
@@ -17,6 +19,8 @@ log = logging.getLogger(PROGRAM)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     streams = Streams(sys.stdout, sys.stderr)
     try:
         return _run(sys.argv[1:] if arguments is None else arguments, streams)
@@ -35,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:  # the boundary of the program: exit code 1 has a meaning, and it is not this one
         log.exception("a mistake of this program; please report it")
         return Exit.OUR_MISTAKE
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End in order: the Kubernetes client keeps the user's key in a file, which it takes away at the end."""
+    sys.exit(128 + number)
 
 
 def _run(arguments: Sequence[str], streams: Streams) -> int:

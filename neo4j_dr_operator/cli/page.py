@@ -50,6 +50,12 @@ class Page:
         for line in wrap(text, self.columns - TITLES - indent):
             self.lines.append((self._beside(), Span(" " * indent), Span(line, style)))
 
+    def marked(self, mark: Span, text: str, style: Style = "plain") -> None:
+        """A text behind a mark, wrapped beside it."""
+        indent = width(mark.text)
+        for number, line in enumerate(wrap(text, self.columns - TITLES - indent)):
+            self.lines.append((self._beside(), Span(" " * indent) if number else mark, Span(line, style)))
+
     def command(self, line: str) -> None:
         """A line to be typed: never wrapped, so that it can be copied."""
         self.lines.append((self._beside(), Span("$ ", "dim"), Span(line)))

@@ -11,6 +11,9 @@ from neo4j_dr_operator.cli.text import Span, Style, bar, clean, clock, count, pa
 HISTORY_SHOWN = 3
 """Changes shown of the history, newest first."""
 
+_UNASKED = "NotConfigured"
+"""Reason of the conditions about what a spec does not ask for."""
+
 _DETAILS = 9
 """Columns by which what is said of a site stands in."""
 
@@ -84,10 +87,12 @@ def _about(page: Page, site: Site) -> None:
 def links(page: Page, facts: Facts) -> None:
     """Each link: state, lag, progress of the first copy, what keeps it from working."""
     page.section("Link")
+    # at rest the operator writes a lag anew only when it leaves its step of ten seconds
+    told = f", as told {page.ago(facts.written)}" if facts.written is not None else ""
     for link in facts.links:
         source = next((site.name for site in facts.sites if site.role == "active"), "?")
         style: Style = "good" if link.state == "streaming" and not link.message else "warn"
-        page.spans(Span(f"{source} -> {link.site}   "), Span(link.state, style), Span(_lag(link)))
+        page.spans(Span(f"{source} -> {link.site}   "), Span(link.state, style), Span(_lag(link)), Span(told, "dim"))
         if link.seed is not None and link.state != "streaming":
             _seed(page, link)
         if link.message:
@@ -203,7 +208,7 @@ def alarms(page: Page, facts: Facts) -> None:
     """What is wrong: each alarm with what is said of it, and with what the condition stands for."""
     page.section("Wrong", bold=True)
     for sentence in summary.circumstances(facts):
-        page.spans(_MARKS["bad"], Span(sentence))
+        page.marked(_MARKS["bad"], sentence)
     for condition in summary.alarms(facts):
         _condition(page, facts, condition)
         meaning = summary.MEANINGS.get(condition.type)
@@ -215,12 +220,15 @@ def conditions(page: Page, facts: Facts) -> None:
     """The conditions that are no alarm: those that do not hold first, those that do in one paragraph."""
     page.section("Conditions")
     marked = [(summary.mark(condition, facts.spec), condition) for condition in facts.conditions]
+    unasked = [condition.type for mark, condition in marked if mark == "rest" and condition.reason == _UNASKED]
     for mark, condition in marked:
-        if mark == "rest":
+        if mark == "rest" and condition.reason != _UNASKED:
             _condition(page, facts, condition)
+    if unasked:
+        page.marked(_MARKS["rest"], f"not asked for: {', '.join(unasked)}", "dim")
     good = [f"{c.type}={c.status}" + (f" {c.reason}" if c.reason else "") for mark, c in marked if mark == "good"]
     if good:
-        page.text(f"ok {', '.join(good)}", hang=3)
+        page.marked(_MARKS["good"], ", ".join(good))
 
 
 def _condition(page: Page, facts: Facts, condition: Condition) -> None:
@@ -228,7 +236,7 @@ def _condition(page: Page, facts: Facts, condition: Condition) -> None:
     reason = f" {condition.reason}" if condition.reason else ""
     name = Span(f"{condition.type}={condition.status}", "bold" if sign == "bad" else "plain")
     page.spans(_MARKS[sign], name, Span(f"{reason}{page.since(condition.since)}", "dim"))
-    if condition.message:
+    if condition.message and condition.message != facts.message:  # that one stands at the top
         page.nested(condition.message, 3)
 
 

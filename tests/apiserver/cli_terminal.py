@@ -179,13 +179,13 @@ class Follower:
 
 
 @contextmanager
-def following(space: Space, *words: str) -> Iterator[Follower]:
+def following(space: Space, *words: str, **more: str) -> Iterator[Follower]:
     """`kubectl neo4j-dr status -w WORDS` with its output in files."""
     out, err = (space.terminal.home / f"{space.name}.{end}" for end in ("out", "err"))
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
             ["kubectl", "neo4j-dr", "status", "-w", *words],
-            env=space.terminal.environment(space.kubeconfig),
+            env=space.terminal.environment(space.kubeconfig, **more),
             stdout=stdout,
             stderr=stderr,
         )

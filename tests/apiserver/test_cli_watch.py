@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,17 @@ def test_a_change_is_seen_within_a_second_and_an_unchanged_world_says_nothing(sp
         follower.process.send_signal(signal.SIGINT)
         assert follower.process.wait(5) == INTERRUPTED
         assert follower.err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_however_it_ends_no_copy_of_the_users_key_stays(space: Space, tmp_path: Path, number: signal.Signals) -> None:
+    space.pair()
+    with following(space, "dr", TMPDIR=str(tmp_path)) as follower:
+        follower.until("No operator has looked")
+        assert any("PRIVATE KEY" in path.read_text() for path in tmp_path.iterdir())
+        follower.process.send_signal(number)
+        assert follower.process.wait(5) == 128 + number
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_programs_get_a_line_for_each_change(space: Space) -> None:

@@ -226,12 +226,14 @@ def seeding() -> Snapshot:
     ]
     status["failover"] = {"history": []}
     status["shipping"] = status["recovery"] = status["backup"] = None
+    recovery["spec"].update(replication={}, backup={})
     put(
         recovery,
         condition("Ready", "False", "Seeding", status["message"]),
         condition("ReplicationHealthy", "False", "Seeding", "the link is seeding"),
         condition("FailoverReady", "False", "StandbySeeding", "secondary has not been filled to a position yet"),
-        condition("LogShippingHealthy", "Unknown", "NotStarted"),
+        condition("LogShippingHealthy", "Unknown", "NotConfigured", "spec.replication.logShipping.enabled is false"),
+        condition("BackupHealthy", "Unknown", "NotConfigured", "spec.backup.enabled is false"),
         condition("WithinRPO", "Unknown", "LagUnknown"),
     )
     return snapshot

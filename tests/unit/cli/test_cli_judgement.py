@@ -156,7 +156,7 @@ def test_the_document_is_the_documented_one() -> None:
     assert made["kind"] == "DisasterRecoveryReport"
     assert made["summary"]["healthy"] is False
     assert made["summary"]["phase"] == "Seeding"
-    assert len(made["summary"]["reasons"]) == 5
+    assert len(made["summary"]["reasons"]) == 4
     assert [body["metadata"]["name"] for body in made["clusters"]] == ["primary-cluster", "secondary-cluster"]
 
 
