@@ -129,6 +129,13 @@ class Neo4j(Component):
         with driver.session(database=database) as session:
             return session.run(text, parameters).data()
 
+    def forget_connections(self) -> None:
+        """Close what ``query`` keeps open: the password has changed."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+
     # -- life -------------------------------------------------------------------------------------------------------
     def launch(self) -> None:
         """See ``Component.launch``."""

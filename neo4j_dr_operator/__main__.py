@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
+
+from neo4j_dr_operator import logs
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,10 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.region:
         sys.stderr.write("--region is not supported yet: run one operator that reaches both sites\n")
         return 2
-    logging.basicConfig(
-        level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
+    logs.configure(options.log_level)
     from neo4j_dr_operator.operator import Options, serve
 
     started = Options(options.namespace, options.metrics_port, options.liveness_port)

@@ -52,6 +52,13 @@ async def serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+
+    async def end(**_: object) -> None:
+        # kopf has put its signal handlers over ours, and waits 5 s for every task that is left, also its own on `stop`
+        stop.set()
+        await memo.close()
+
+    kopf.on.cleanup(registry=registry)(end)
     try:
         async with probes.serving(options.liveness_port, streams.not_ready):
             await _kinds_served(kube, stop)

@@ -214,7 +214,7 @@ def forget(world: World) -> None:
 def test_a_clean_stop_with_many(dr: World) -> None:
     """SIGTERM with fifty resources, one of them replicating: ended within 5 s, no worker left."""
     replicating(dr)
-    manifest = dr.recovery_manifest()
+    manifest = dr.recovery_manifest(automatic=False, quorum={}, healthCheck={})
     items = [{**manifest, "metadata": {"name": f"more-{number}"}} for number in range(49)]
     dr.apply({"apiVersion": "v1", "kind": "List", "items": items})
 

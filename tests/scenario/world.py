@@ -11,12 +11,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lab import S3, ControlPlane, Neo4j, builds
 from lab.proxy import Proxy
+from tests.scenario import leaks
+from tests.scenario.leaks import Evidence
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,11 +43,19 @@ class Operator:
     def __init__(self, plane: ControlPlane, namespace: str, log: Path, port: int) -> None:
         self._plane, self._namespace, self.log, self.port = plane, namespace, log, port
         self.process: subprocess.Popen[bytes] | None = None
+        self.level = "INFO"
+        self.seen: set[tuple[str, str]] = set()
+        """What `ps` showed of it and its workers, whenever somebody looked."""
+
+    def look(self) -> None:
+        """Note command lines and environments of its processes."""
+        if self.process is not None and self.process.poll() is None:
+            self.seen.update(leaks.process_texts(self.process.pid))
 
     def start(self, **environment: str) -> Operator:
         """Start it; returns at once."""
         command = [sys.executable, "-m", "neo4j_dr_operator", "run", "--namespace", self._namespace]
-        command += ["--metrics-port", str(self.port)]
+        command += ["--metrics-port", str(self.port), "--log-level", self.level]
         settings = {**os.environ, "KUBECONFIG": str(self._plane.kubeconfig), "PYTHONPATH": str(ROOT), **environment}
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, env=settings, cwd=ROOT)
@@ -54,6 +64,7 @@ class Operator:
     def kill9(self) -> None:
         """SIGKILL: no goodbye."""
         if self.process is not None:
+            self.look()
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(10)
 
@@ -61,6 +72,7 @@ class Operator:
         """SIGTERM; the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
+            self.look()
             self.process.terminate()
         return self.process.wait(20)
 
@@ -80,6 +92,8 @@ class World:
         self.namespace = f"dr-{os.getpid()}-{time.monotonic_ns() % 10**9}"
         self.operator = Operator(plane, self.namespace, home / "operator.log", port)
         self.links: dict[str, Proxy] = {}
+        self.secrets: list[leaks.Secret] = []
+        """What else must not be seen, beside the passwords and the S3 key."""
         self.addresses: dict[str, dict[str, str]] = {site: {"uri": db.uri} for site, db in self.sites.items()}
 
     # -- Kubernetes -----------------------------------------------------------------------------------------------
@@ -171,6 +185,7 @@ class World:
 
     def status(self) -> dict[str, Any]:
         """The status of the resource, empty while there is none."""
+        self.operator.look()
         return json.loads(self.kubectl("get", "n4dr", DR, "-o", "json")).get("status") or {}
 
     def condition(self, name: str) -> dict[str, Any]:
@@ -209,12 +224,46 @@ class World:
 
     def metrics(self) -> dict[str, float]:
         """Every series of the operator's endpoint by its name with labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.operator.port}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self._scrape()
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
 
+    def _scrape(self) -> list[str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.operator.port}/metrics", timeout=5) as answer:
+            return answer.read().decode().splitlines()
+
+    # -- secrets --------------------------------------------------------------------------------------------------
+    def evidence(self) -> Evidence:
+        """Everything that the operator has produced so far, where anybody could read it."""
+        evidence, running = Evidence(), self.operator.process is not None and self.operator.process.poll() is None
+        self.operator.look()
+        for name, text in self.operator.seen:
+            evidence.add(name, text)
+        if running and self.operator.port:
+            with suppress(OSError):  # not up yet
+                evidence.add("metrics", "\n".join(self._scrape()))
+        for log in self.home.glob("*.log"):
+            evidence.add(log.name, log.read_text(errors="replace"))
+        if self.plane.alive:
+            kinds = "n4dr,n4c,n4r,events"
+            for item in json.loads(self.kubectl("get", kinds, "--show-managed-fields", "-o", "json"))["items"]:
+                evidence.add_object(item)
+        return evidence
+
+    def leaks(self) -> list[str]:
+        """Where a secret of this world can be read."""
+        known = [leaks.Secret("S3 key", self.s3.secret_key), *self.secrets]
+        known += [leaks.Secret(f"password of {site}", db.password) for site, db in self.sites.items()]
+        return leaks.leaks(known, self.evidence())
+
     def tear_down(self) -> None:
-        """End the operator; delete what was made in Kubernetes without waiting for it."""
+        """End the operator; delete what was made in Kubernetes without waiting for it. Raises when a secret leaked."""
+        try:
+            found = self.leaks()
+        finally:
+            self._clear()
+        assert not found, f"secrets leaked: {found}"
+
+    def _clear(self) -> None:
         if self.operator.process is not None and self.operator.process.poll() is None:
             self.operator.kill9()
         for link in self.links.values():
