@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import Neo4j
+from lab import S3, Neo4j
 from tests.database.process import LinkProcess
+from tests.database.relay import Relay
+from tests.database.shipping_process import Ship, ShipProcess, Store
 
 pytest_plugins = ["lab.fixtures"]
 
@@ -36,6 +38,34 @@ def start(source: Neo4j, target: Neo4j) -> Iterator[Start]:
         worker = LinkProcess(left, right, origin=origin, **options)  # type: ignore[arg-type]
         running.append(worker)
         return worker
+
+    yield begin
+    for worker in running:
+        worker.kill()
+
+
+@pytest.fixture
+def store(s3: S3) -> Store:
+    """An empty bucket."""
+    return Store(s3)
+
+
+@pytest.fixture
+def relay(s3: S3) -> Iterator[Relay]:
+    """A way to the S3 server that can be disturbed."""
+    way = Relay(s3.port)
+    yield way
+    way.close()
+
+
+@pytest.fixture
+def ship(source: Neo4j, store: Store) -> Iterator[Ship]:
+    """Start a shipper (from source to store unless said otherwise); all are killed in the end."""
+    running: list[ShipProcess] = []
+
+    def begin(*, origin: object = source, to: Store = store, **options: object) -> ShipProcess:
+        running.append(ShipProcess(origin, to, **options))  # type: ignore[arg-type]
+        return running[-1]
 
     yield begin
     for worker in running:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab import S3, Neo4j
+from tests.compare import assert_equal
 from tests.database.archive_reader import Archive
 from tests.database.process import Address, WorkerProcess, endpoint
 
@@ -18,9 +20,9 @@ PATH = "/transaction-logs"
 class Store:
     """A bucket of its own on a server; ``address`` is another way there (a proxy's)."""
 
-    def __init__(self, server: S3, address: str | None = None) -> None:
+    def __init__(self, server: S3, address: str | None = None, bucket: str | None = None) -> None:
         self.server, self.address = server, address or server.endpoint
-        self.bucket = server.make_bucket(f"logs-{uuid.uuid4().hex[:12]}")
+        self.bucket = bucket or server.make_bucket(f"logs-{uuid.uuid4().hex[:12]}")
         self._client = server.client()
 
     def destination(self, **changes: str) -> dict[str, Any]:
@@ -41,6 +43,16 @@ class Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return {key: self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+
+    def encryption(self, key: str) -> tuple[str | None, str | None]:
+        """Algorithm and key of an object."""
+        answer = self._client.head_object(Bucket=self.bucket, Key=key)
+        return answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId")
+
+    def watermark(self, epoch: int = 1) -> dict[str, Any] | None:
+        """What an epoch's watermark says."""
+        data = self.objects().get(f"{PATH.strip('/')}/{ARCHIVE}/{epoch:010d}/watermark.json")
+        return None if data is None else json.loads(data)
 
     def archive(self, epoch: int = 1) -> Archive:
         """What an independent reader makes of an epoch, its chain checked."""
@@ -89,3 +101,16 @@ class ShipProcess(WorkerProcess):
         """Until everything committed before this call is in S3."""
         since = time.time()
         return self.wait(lambda report: (report["upTo"] or 0) >= since and report["error"] is None, seconds)
+
+
+Ship = Callable[..., ShipProcess]
+
+
+def the_same(source: Neo4j, store: Store) -> tuple[int, int, int]:
+    """The archive holds the source's graph, under the same ids; numbers of transactions, nodes, relationships."""
+    archive = store.archive()
+    nodes, relationships = assert_equal(source.query, archive.query)
+    ids = source.query("MATCH (n) WHERE NOT n:__Neo4jDR RETURN collect(id(n)) AS ids")[0]["ids"]
+    assert set(ids) == archive.nodes.keys()
+    assert archive.txs == sorted(set(archive.txs)), "each transaction once, in commit order"
+    return len(archive.txs), nodes, relationships

@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 
-import pytest
-
-from lab import S3, Neo4j
-from tests.compare import assert_equal
+from lab import Neo4j
 from tests.database.load import Load
-from tests.database.shipping_process import ShipProcess, Store
+from tests.database.relay import Relay
+from tests.database.shipping_process import Ship, Store, the_same
 from tests.database.values import NAMES, VALUES
-
-Ship = Callable[..., ShipProcess]
-
-
-@pytest.fixture
-def store(s3: S3) -> Store:
-    """An empty bucket."""
-    return Store(s3)
+from tests.scenario.world import wait_for
 
 
-@pytest.fixture
-def ship(source: Neo4j, store: Store) -> Iterator[Ship]:
-    """Start a shipper (from source to store unless said otherwise); all are killed in the end."""
-    running: list[ShipProcess] = []
-
-    def begin(*, origin: object = source, to: Store = store, **options: object) -> ShipProcess:
-        running.append(ShipProcess(origin, to, **options))  # type: ignore[arg-type]
-        return running[-1]
-
-    yield begin
-    for worker in running:
-        worker.kill()
-
-
-def the_same(source: Neo4j, store: Store) -> tuple[int, int, int]:
-    """The archive holds the source's graph, under the same ids; numbers of transactions, nodes, relationships."""
-    archive = store.archive()
-    nodes, relationships = assert_equal(source.query, archive.query)
-    ids = source.query("MATCH (n) WHERE NOT n:__Neo4jDR RETURN collect(id(n)) AS ids")[0]["ids"]
-    assert set(ids) == archive.nodes.keys()
-    assert archive.txs == sorted(set(archive.txs)), "each transaction once, in commit order"
-    return len(archive.txs), nodes, relationships
+def heartbeat(source: Neo4j) -> None:
+    """As an operator writes it each second."""
+    source.query("MERGE (s:__Neo4jDR:__Neo4jDRSite {key: 'site'}) SET s.heartbeat = timestamp()")
 
 
 def test_an_independent_reader_folds_the_primarys_graph(source: Neo4j, store: Store, ship: Ship) -> None:
@@ -59,7 +30,7 @@ def test_an_independent_reader_folds_the_primarys_graph(source: Neo4j, store: St
     loads = [Load(source, seed, pause=0.002) for seed in (1, 2)]
     for load in loads:
         load.start()
-    time.sleep(3)
+    wait_for("transactions", lambda: sum(load.transactions for load in loads) > 300, 60)
     written = sum(load.stop() for load in loads)
     worker.shipped()
     transactions, nodes, relationships = the_same(source, store)
@@ -69,3 +40,117 @@ def test_an_independent_reader_folds_the_primarys_graph(source: Neo4j, store: St
     assert worker.finish() == 0
     assert worker.errors == []
     assert worker.report["state"] == "finished"
+
+
+def test_quiet_intervals_put_no_segment_and_are_known_to_be_quiet(source: Neo4j, store: Store, ship: Ship) -> None:
+    """Heartbeats are no segments; a watermark moves on with them, and a later shipper goes on from there."""
+    worker = ship()
+    worker.shipping()
+    source.query("CREATE (:A {uid: 1})")
+    worker.shipped()
+    quiet = worker.report
+    assert quiet["segment"] == 2
+
+    def marked() -> int | None:
+        return (store.watermark() or {}).get("covered")
+
+    first = wait_for("a watermark", marked, 20)
+    for _ in range(4):
+        heartbeat(source)
+        time.sleep(0.5)
+    beat = source.query("MATCH (s:__Neo4jDRSite) RETURN s.heartbeat AS at")[0]["at"]
+    wait_for("the watermark follows", lambda: (marked() or 0) >= beat > first, 20)
+    assert worker.report["segment"] == 2
+    assert worker.report["position"] == quiet["position"]
+    worker.wait(lambda report: report["backlogTransactions"] == 0)
+    worker.kill()
+    source.query("CALL lab.cdc.configure({keepTx: 2})")  # the end of segment 2 is no position of the stream any more
+    later = ship()
+    later.shipping()
+    source.query("CREATE (:A {uid: 2})")
+    later.shipped()
+    assert later.errors == []
+    archive = store.archive()
+    assert [header["start"] and header["start"]["reason"] for header in archive.headers] == ["first", None, None]
+    assert archive.trailers[1]["covered"] < beat <= archive.trailers[2]["covered"]
+    the_same(source, store)
+
+
+def test_a_segment_costs_one_put_and_no_look(source: Neo4j, store: Store, ship: Ship, relay: Relay) -> None:
+    worker = ship(to=Store(store.server, relay.endpoint), interval=0.3)
+    worker.shipping()
+    source.query("CREATE (:A {uid: 0})")
+    before = worker.shipped()["segments"]
+    relay.requests.clear()
+    for number in range(5):
+        source.query("CREATE (:A {uid: $n})", n=number + 1)
+        worker.shipped()
+    asked = list(relay.requests)
+    assert [line for line in asked if not line.endswith("watermark.json")] == [
+        line for line in asked if line.startswith("PUT") and line.endswith(".seg")
+    ]
+    assert sum(line.endswith(".seg") for line in asked) == worker.report["segments"] - before == 5
+
+
+def test_a_segment_is_cut_when_it_is_large(source: Neo4j, store: Store, ship: Ship) -> None:
+    worker = ship(interval=60.0, segment_bytes=200_000)
+    worker.shipping()
+    for number in range(12):
+        source.query("UNWIND range(1, 4000) AS i CREATE (:A {uid: i, x: randomUUID(), y: $n})", n=number)
+    worker.wait(lambda report: report["segment"] > 3, 30)
+    assert worker.finish() == 0
+    the_same(source, store)
+    sizes = [len(data) for name, data in sorted(store.objects().items()) if name.endswith(".seg")][1:-1]
+    assert min(sizes) > 200_000
+    assert max(sizes) < 1_000_000
+
+
+def test_an_epoch_begins_at_the_barrier_it_is_told(source: Neo4j, store: Store, ship: Ship) -> None:
+    """What was committed between the barrier and the shipper's start is in the archive."""
+    barrier = source.query("CALL db.cdc.current()")[0]["id"]
+    source.query("CREATE (:A {uid: 1})")
+    worker = ship(epoch=2, start=barrier)
+    worker.shipped()
+    archive = store.archive(epoch=2)
+    assert archive.headers[0]["start"] == {"reason": "promotion", "lost": None}
+    assert archive.headers[0]["from"] == barrier
+    assert [properties["uid"] for _, properties in archive.nodes.values()] == [1]
+
+
+def test_a_lost_position_is_a_gap_that_the_archive_names(source: Neo4j, store: Store, ship: Ship) -> None:
+    worker = ship()
+    worker.shipping()
+    source.query("CREATE (:A {uid: 1})")
+    worker.shipped()
+    worker.kill()
+    source.query("UNWIND range(2, 9) AS i CALL (i) { CREATE (:A {uid: i}) } IN TRANSACTIONS OF 1 ROW")
+    source.query("CALL lab.cdc.configure({keepTx: 2})")
+    later = ship()
+    later.wait(lambda report: report["gap"] is not None)
+    assert later.errors == ["PositionLost"]
+    source.query("CREATE (:A {uid: 10})")
+    later.shipped()
+    archive = store.archive()
+    gap = archive.headers[later.report["gap"] - 1]
+    assert gap["start"] == {"reason": "gap", "lost": archive.trailers[1]["to"]}
+    assert [properties["uid"] for _, properties in archive.nodes.values()] == [1, 10]
+
+
+def test_finishing_ships_what_is_committed(source: Neo4j, store: Store, ship: Ship) -> None:
+    worker = ship(interval=600.0)
+    worker.shipping()
+    source.query("UNWIND range(1, 20000) AS i CREATE (:A {uid: i})")
+    began = time.monotonic()
+    assert worker.finish() == 0
+    print(f"finished after {time.monotonic() - began:.2f} s")
+    assert the_same(source, store)[1] == 20_000
+    assert worker.report["state"] == "finished"
+    assert worker.report["backlogTransactions"] == 0
+
+
+def test_it_ends_with_its_parent(source: Neo4j, store: Store, ship: Ship) -> None:
+    worker = ship()
+    worker.shipping()
+    assert worker.process.stdin is not None
+    worker.process.stdin.close()
+    assert worker.ended(5) == 4
