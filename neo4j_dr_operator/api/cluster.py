@@ -49,7 +49,9 @@ class Topology(SpecModel):
     """Number of servers by their part in the cluster."""
 
     primaries: Annotated[int, Field(ge=1, le=99)] = Field(description="Servers that vote on writes.")
-    secondaries: Annotated[int, Field(ge=0, le=99)] = Field(default=0, description="Servers that only serve reads.")
+    secondaries: Annotated[int, Field(ge=0, le=99)] = Field(
+        default=0, description="Servers that only serve reads; 0 by default."
+    )
 
 
 class Storage(SpecModel):
@@ -71,7 +73,7 @@ class Storage(SpecModel):
         )
     )
 
-    class_name: Annotated[SecretName, Checks(constant("className"))] | None = Field(
+    class_name: Annotated[SecretName, Checks(constant("class of a volume"))] | None = Field(
         default=None, description="StorageClass; by default the cluster's default."
     )
     size: Quantity = Field(description="Size of one volume as a Kubernetes quantity, such as 500Gi.")
@@ -111,7 +113,7 @@ class External(SpecModel):
         json_schema_extra=rules(
             rule(
                 "!has(self.caSecret) || self.uri.contains('+s://')",
-                "caSecret is for TLS: write uri as bolt+s:// or neo4j+s://, or leave caSecret out",
+                "is for TLS: write uri as bolt+s:// or neo4j+s://, or leave caSecret out",
                 field=".caSecret",
             )
         )

@@ -207,15 +207,32 @@ def check(directory: Path) -> list[str]:
     return drift + [f"{name}: belongs to no model" for name in found if name not in wanted]
 
 
+def check_docs(path: Path, text: str) -> list[str]:
+    """One sentence where the reference is missing or differs from the models."""
+    if not path.exists():
+        return [f"{path.name}: missing"]
+    return [] if path.read_text(encoding="utf-8") == text else [f"{path.name}: differs from the models"]
+
+
 def main(argv: Sequence[str]) -> int:
-    """``crds [--check] DIR``: write the manifests, or say what differs (exit code 1)."""
+    """``crds [--check] [--docs FILE] [DIR]``: write manifests and reference, or say what differs (exit code 1)."""
+    from neo4j_dr_operator.api.reference import render  # which takes its schemas from here
+
     parser = argparse.ArgumentParser(prog="neo4j-dr-operator crds", description="Write the CustomResourceDefinitions.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is out of date")
-    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="the reference of the API, in Markdown")
+    parser.add_argument("directory", type=Path, metavar="DIR", nargs="?")
     options = parser.parse_args(argv)
+    if options.directory is None and options.docs is None:
+        parser.error("nothing to write: give DIR, --docs FILE or both")
     if options.check:
-        drift = check(options.directory)
+        drift = check(options.directory) if options.directory else []
+        drift += check_docs(options.docs, render()) if options.docs else []
         sys.stdout.writelines(f"{line}\n" for line in drift)
         return 1 if drift else 0
-    sys.stdout.writelines(f"{name}: written\n" for name in write(options.directory))
+    written = write(options.directory) if options.directory else []
+    if options.docs and check_docs(options.docs, render()):
+        options.docs.write_text(render(), encoding="utf-8")
+        written.append(options.docs.name)
+    sys.stdout.writelines(f"{name}: written\n" for name in written)
     return 0

@@ -36,7 +36,7 @@ class CustomCheck(SpecModel):
     )
     expected_result: Text | None = Field(default=None, description="The one value it must return, as text.")
     max_lag: Duration | None = Field(default=None, description="The most lag it may return.")
-    timeout: Interval = Field(default=Interval("5s"), description="Time limit of the query.")
+    timeout: Interval = Field(default=Interval("5s"), description="Time limit of the query; 5s by default.")
 
 
 class Quorum(SpecModel):
