@@ -36,7 +36,7 @@ def test_the_page_in_the_repository_is_up_to_date() -> None:
             "list of strings",
             "`[]`",
             "each value once",
-            "not yet",
+            None,
         ),
         ("secondaryClusters", "list of objects", "", "1 to 16 items; each name once", None),
         ("secondaryClusters[].topology.primaries", "integer", "required", "1 to 99", None),
