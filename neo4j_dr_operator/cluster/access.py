@@ -16,6 +16,7 @@ from neo4j_dr_operator.graph.cypher import quote
 
 SHOW_ACCESS = "SHOW DATABASES YIELD name, access, currentStatus WHERE name = $name RETURN access, currentStatus"
 COMPONENTS = "CALL dbms.components() YIELD edition RETURN edition"
+CURRENT = "CALL db.cdc.current() YIELD id RETURN id"
 SET_CONFIG = "CALL dbms.setConfigValue('server.databases.read_only', $value)"
 
 
@@ -40,17 +41,26 @@ async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> tuple
     return await read_access(db, timeout), True
 
 
+async def can_capture(db: AsyncDatabase, timeout: float) -> bool:
+    """Whether the database records its changes, or is of an edition in which that can be switched on."""
+    try:
+        await db.run(CURRENT, timeout=timeout)
+    except (ChangeCaptureDisabled, NotSupported):
+        edition = await db.run(COMPONENTS, database="system", timeout=timeout)
+        return bool(edition) and edition[0]["edition"] == "enterprise"
+    return True
+
+
 async def enable_change_capture(db: AsyncDatabase, timeout: float) -> bool:
     """Make sure that the database records its changes in full; returns whether this call switched it on.
 
     Raises NotSupported where the edition has no change data capture to switch on.
     """
     try:
-        await db.run("CALL db.cdc.current() YIELD id RETURN id", timeout=timeout)
+        await db.run(CURRENT, timeout=timeout)
         return False
     except (ChangeCaptureDisabled, NotSupported):
-        edition = await db.run(COMPONENTS, database="system", timeout=timeout)
-        if not edition or edition[0]["edition"] != "enterprise":
+        if not await can_capture(db, timeout):
             raise NotSupported("change data capture needs Neo4j Enterprise 5.23 or newer") from None
     statement = f'ALTER DATABASE {quote(db.endpoint.database)} SET OPTION txLogEnrichment "FULL" WAIT'
     await db.run(statement, database="system", timeout=timeout)

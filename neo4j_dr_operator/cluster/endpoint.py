@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from neo4j_dr_operator.api.storage import S3Location
 from neo4j_dr_operator.api.cluster import ClusterSpec
-from neo4j_dr_operator.errors import DrError, NotFound
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.api.storage import S3Location
+from neo4j_dr_operator.errors import DrError, KubernetesError, NotFound
+from neo4j_dr_operator.failover.state import Site, other
 from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.graph.spoken import BOLT_PORT
+from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.objectstore.s3 import S3Address
 
-BOLT_PORT = 7687
+FORBIDDEN = 403
 
 
 class Unresolved(DrError):
     """A cluster, Secret or key that a resource refers to is not there, or does not have what is needed."""
 
     reason = "ReferenceUnresolved"
+
+
+class PlainBoltRefused(DrError):
+    """TLS is asked for on every link, and an address is plain Bolt."""
+
+    reason = "PlainBoltRefused"
 
 
 class Secrets(Protocol):
@@ -28,21 +39,62 @@ class Secrets(Protocol):
         ...
 
 
-def address_of(name: str, namespace: str, spec: ClusterSpec) -> str:
-    """The URI at which a cluster is reached."""
-    if spec.external is not None:
-        return spec.external.uri
-    if spec.disaster_recovery.primary_endpoint is not None and spec.disaster_recovery.role == "primary":
-        host = spec.disaster_recovery.primary_endpoint
-        return f"neo4j://{host}" if ":" in host else f"neo4j://{host}:{BOLT_PORT}"
-    return f"neo4j://{name}.{namespace}.svc.cluster.local:{BOLT_PORT}"
+@dataclass(frozen=True)
+class Address:
+    """A URI, the field it comes from (or ``Service``), and the object which that field stands in."""
+
+    uri: str
+    source: str
+    of: str
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One site's two ways in, the operator's and the links', each with what people call it."""
+
+    own: Endpoint
+    link: Endpoint
+    place: Place
+    link_place: Place
+
+
+def address_of(site: Site, specs: Mapping[Site, ClusterSpec], spec: DisasterRecoverySpec, where: str) -> Address:
+    """The address of a site's cluster: the first there is of the cluster's own `external.uri`, the resource's
+    `crossRegion.networking.endpoints`, the `primaryEndpoint` that the other cluster has of the primary (or the primary
+    of itself), and the cluster's Service.
+
+    `where`: the namespace. A host alone becomes `neo4j+s://` where plain Bolt is refused, else `neo4j://`, with port
+    7687 unless it names one.
+    """
+    cluster, scheme = specs[site], "neo4j+s" if spec.encrypted_links else "neo4j"
+    if cluster.external is not None:
+        return Address(cluster.external.uri, "spec.external.uri", spec.cluster_of(site))
+    if (host := spec.cross_region.networking.endpoints.of(site)) is not None:
+        return Address(
+            f"{scheme}://{_with_port(host)}", f"spec.crossRegion.networking.endpoints.{site}", "this resource"
+        )
+    for told in (other(site), site) if site == "primary" else ():
+        if (host := specs[told].disaster_recovery.primary_endpoint) is not None:
+            source = "spec.disasterRecovery.primaryEndpoint"
+            return Address(f"{scheme}://{_with_port(host)}", source, spec.cluster_of(told))
+    return Address(f"{scheme}://{spec.cluster_of(site)}.{where}.svc.cluster.local:{BOLT_PORT}", "Service", "")
+
+
+def _with_port(host: str) -> str:
+    return host if ":" in host.rpartition("]")[2] else f"{host}:{BOLT_PORT}"
 
 
 async def _secret(secrets: Secrets, namespace: str, name: str, what: str) -> dict[str, str]:
     try:
         return await secrets.secret(namespace, name)
     except NotFound as error:
-        raise Unresolved(f"{what} names Secret {name}, which does not exist in {namespace}") from error
+        raise Unresolved(f"{what} names Secret {name}, which does not exist in {namespace}: create it") from error
+    except KubernetesError as error:
+        if error.status != FORBIDDEN:
+            raise
+        raise Unresolved(
+            f"{what} names Secret {name}, which the operator may not read: grant it get on Secrets in {namespace}"
+        ) from error
 
 
 def credentials(data: Mapping[str, str], name: str) -> tuple[str, str]:
@@ -52,27 +104,53 @@ def credentials(data: Mapping[str, str], name: str) -> tuple[str, str]:
     user, slash, password = data.get("NEO4J_AUTH", "").partition("/")
     if user and slash and password:
         return user, password
-    raise Unresolved(f"Secret {name} has neither username and password nor NEO4J_AUTH=user/password")
+    raise Unresolved(f"Secret {name} lacks keys: give it username and password, or NEO4J_AUTH as user/password")
 
 
 async def resolve(
-    secrets: Secrets, namespace: str, name: str, spec: ClusterSpec, timeout: float
-) -> tuple[Endpoint, Endpoint]:
-    """The endpoints of the operator and of the links, which differ only in their address. Raises Unresolved."""
-    data = await _secret(secrets, namespace, spec.auth.admin_secret, f"spec.auth.adminSecret of {name}")
-    user, password = credentials(data, spec.auth.admin_secret)
-    uri, link_uri, ca = address_of(name, namespace, spec), None, None
-    if spec.external is not None:
-        link_uri = spec.external.replication_uri
-        if spec.external.ca_secret is not None:
-            held = await _secret(secrets, namespace, spec.external.ca_secret, f"spec.external.caSecret of {name}")
-            ca = held.get("ca.crt")
-            if not ca:
-                raise Unresolved(f"Secret {spec.external.ca_secret} has no key ca.crt")
-    return (
-        Endpoint(uri, user, password, ca=ca, timeout=timeout),
-        Endpoint(link_uri or uri, user, password, ca=ca, timeout=timeout),
-    )
+    secrets: Secrets, namespace: str, site: Site, specs: Mapping[Site, ClusterSpec], spec: DisasterRecoverySpec
+) -> Resolved:
+    """The two ways to a site's cluster. Raises Unresolved, PlainBoltRefused; no connection is made."""
+    cluster, name = specs[site], spec.cluster_of(site)
+    address, link = address_of(site, specs, spec, namespace), None
+    external, ca = cluster.external, None
+    if external is not None and external.replication_uri is not None:
+        link = Address(external.replication_uri, "spec.external.replicationUri", name)
+    if spec.encrypted_links:
+        for each in (address, link or address):
+            _refuse_plain(name, each)
+    secret = cluster.auth.admin_secret
+    held = await _secret(secrets, namespace, secret, f"spec.auth.adminSecret of {name}")
+    user, password = credentials(held, secret)
+    ca_secret = external.ca_secret if external is not None else None
+    if ca_secret is not None:
+        ca = await _authority(secrets, namespace, ca_secret, name)
+    timeout = spec.failover.health_check.timeout.seconds
+
+    def way(to: Address) -> tuple[Endpoint, Place]:
+        endpoint = Endpoint(to.uri, user, password, ca=ca, timeout=timeout)
+        return endpoint, Place(name, endpoint.address, to.source, to.of, secret, ca_secret)
+
+    (own, place), (links, link_place) = way(address), way(link or address)
+    return Resolved(own, links, place, link_place)
+
+
+def _refuse_plain(name: str, address: Address) -> None:
+    scheme, _, rest = address.uri.partition("://")
+    if not scheme.endswith("+s"):
+        origin = f"{address.source} of {address.of}" if address.of else f"the Service of {name}"
+        raise PlainBoltRefused(
+            f"{name} at {address.uri}: this resource asks for encrypted links, and the address is plain Bolt, so "
+            f"nothing is connected to; write {scheme}+s://{rest} into {origin}"
+        )
+
+
+async def _authority(secrets: Secrets, namespace: str, secret: str, name: str) -> str:
+    held = await _secret(secrets, namespace, secret, f"spec.external.caSecret of {name}")
+    ca = held.get("ca.crt")
+    if not ca:
+        raise Unresolved(f"Secret {secret} (spec.external.caSecret of {name}) has no key ca.crt: put the CA there, PEM")
+    return ca
 
 
 async def resolve_s3(secrets: Secrets, namespace: str, location: S3Location) -> S3Address:

@@ -18,6 +18,33 @@ def foreign(seen: Seen, dr: str) -> str | None:
     return None
 
 
+def unfit(seen: Seen) -> str | None:
+    """Why two databases without a history must not be paired, or None. Nothing has been written to either so far."""
+    first, second = (seen.sites[site].survey for site in SITES)
+    if first is None or second is None:
+        return "Adopting: looking at what the databases hold"
+    if first.database and first.database == second.database:
+        return f"SameDatabase: both clusters are one database, or one is a copy of the other's files; {_TWO}"
+    if not second.empty:
+        return f"TargetNotEmpty: {not_empty('secondary')}"
+    for site, survey in zip(SITES, (first, second), strict=True):
+        if not survey.capture:
+            return f"ChangeCaptureDisabled: the database of {site} has no change data capture; {_CAPTURE}"
+    return None
+
+
+def not_empty(site: Site) -> str:
+    """The sentence for a standby that would have to be overwritten."""
+    return (
+        f"the database of {site} holds data, and only an empty one is filled; empty it, or name another cluster: "
+        "what it holds is never overwritten"
+    )
+
+
+_TWO = "let primaryClusterRef and secondaryClusterRef lead to two databases: look at spec.external.uri of both clusters"
+_CAPTURE = "use Neo4j Enterprise 5.23 or newer, which the operator lets record its changes"
+
+
 def superseded(state: ControlState, seen: Seen) -> bool:
     """Whether a database knows an epoch above everything this state can explain: the state is an old copy.
 
@@ -45,6 +72,8 @@ def adopt(state: ControlState, desired: Desired, seen: Seen, dr: str) -> Decisio
     epoch = max([witness_epoch, *(mark.epoch for mark in marks.values())])
     if epoch == 0 and len(marks) < 2:
         return Decision(state, "Adopting: no epoch is known, but the site not heard may know one")
+    if epoch == 0 and (why := unfit(seen)) is not None:
+        return Decision(state, why)
     if epoch == 0:
         fresh = state.model_copy(update={"epoch": 1, "active": "primary", "standby": "seed"})
         return Decision(fresh, "Adopted: new databases; the primary of the spec is active at epoch 1")

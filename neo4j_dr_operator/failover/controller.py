@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,23 +22,25 @@ from neo4j_dr_operator.api.support import RECOVERY, support
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
 from neo4j_dr_operator.failover import due, publish, secondaries
-from neo4j_dr_operator.failover.actions import Consume, Decision, LinkPlan
+from neo4j_dr_operator.failover.actions import Consume, Decision
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
-from neo4j_dr_operator.failover.objectives import Objectives, ship_plan
+from neo4j_dr_operator.failover.objectives import Objectives
+from neo4j_dr_operator.failover.plans import link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
 from neo4j_dr_operator.failover.references import Clusters, References
 from neo4j_dr_operator.failover.sight import link_lag, link_view, shipping_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
-from neo4j_dr_operator.failover.state import SITES, ControlState, Site, link_name
+from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
+from neo4j_dr_operator.failover.telling import News, Teller, news
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
-from neo4j_dr_operator.replication.supervisor import LinkConfig, LinkSupervisor
+from neo4j_dr_operator.replication.supervisor import LinkSupervisor
 from neo4j_dr_operator.shipping.supervision import ShipConfig
 from neo4j_dr_operator.workers import Supervisor
 
@@ -72,6 +74,7 @@ class RecoveryController:
         self._wiring, self._metrics, self._meter = wiring, metrics, Meter(metrics)
         self._wake = asyncio.Event()
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
+        self._teller = Teller(self._writer.event)
         self._supervisor = LinkSupervisor(self._reported)
         self._shipper: Supervisor[ShipConfig] = Supervisor("ship", self._noticed)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
@@ -132,6 +135,7 @@ class RecoveryController:
         """Stop everything that runs for this resource. No data is touched (P7)."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        await self._teller.close()
         await self._pulse.close()
         await self._executor.close()
         await self._supervisor.close()
@@ -163,20 +167,19 @@ class RecoveryController:
     async def _reconcile(self) -> float:
         """One round; gives the seconds until the next one, zero when the state moved."""
         self._load()
-        self._desired, pause = None, due.IDLE
+        self._desired = None
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
             if spec.secondary_cluster_ref is None:
                 return await self._several(spec)
             clusters = self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
-            pause = due.UNRESOLVED
             await self._references.follow(spec, clusters)
         except ValidationError as error:
             return await self._not_ready("InvalidSpec", _first_error(error))
         except DrError as error:
             if isinstance(error, KubernetesError):
                 raise
-            return await self._not_ready(error.reason, error.message, pause)
+            return await self._not_ready(error.reason, error.message)
         self._spec = spec
         self._pulse.keeper = self._executor.keeper = self._references.keeper
         check = spec.failover.health_check
@@ -197,7 +200,7 @@ class RecoveryController:
             self._state = None
             return 0.0
         if moved:
-            await self._moved(state, decision)
+            self._moved(state, decision)
             return 0.0
         self._act(decision)
         self._restless = due.under_way(decision, seen)
@@ -229,7 +232,11 @@ class RecoveryController:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
-            link=link_view(self._supervisor.worker or self._supervisor.last, time.time()),
+            link=link_view(
+                self._supervisor.worker or self._supervisor.last,
+                time.time(),
+                {site: runtime.link_place for site, runtime in self._sites.items()},
+            ),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
             assessment=facts.assessment,
@@ -240,6 +247,8 @@ class RecoveryController:
             barrier=facts.barrier,
             beaten=facts.beaten,
             failed=facts.failed,
+            unresolved=dict(self._references.problems),
+            blocked=facts.blocked,
         )
 
     # -- effects ----------------------------------------------------------------------------------------------------
@@ -247,50 +256,10 @@ class RecoveryController:
     def _act(self, decision: Decision) -> None:
         state = decision.state
         self._pulse.hold(Holder(decision.holder, state.epoch) if decision.holder is not None else None)
-        self._supervisor.want(self._link_config(decision.link))
-        self._shipper.want(self._ship_config(state))
+        if self._spec is not None:
+            self._supervisor.want(link_config(decision.link, self._spec, self._sites))
+            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, self._references.archive))
         self._executor.start(decision.actions)
-
-    def _link_config(self, plan: LinkPlan | None) -> LinkConfig | None:
-        if plan is None or self._spec is None:
-            return None
-        source, target = self._sites[plan.source].link_endpoint, self._sites[plan.target].link_endpoint
-        if source is None or target is None:
-            return None
-        replication = self._spec.replication
-        return LinkConfig(
-            link=plan.name,
-            epoch=plan.epoch,
-            origin=plan.origin,
-            source=source,
-            target=target,
-            inverse=link_name(plan.target, plan.source) if plan.origin == "handover" else None,
-            barrier=plan.barrier,
-            batch_size=replication.batch_size,
-            timeout=replication.timeout.seconds,
-            retries=replication.retries,
-            interval=replication.interval.seconds,
-        )
-
-    def _ship_config(self, state: ControlState) -> ShipConfig | None:
-        plan, spec, archive = ship_plan(state), self._spec, self._references.archive
-        if plan is None or spec is None or archive is None:
-            return None
-        source, shipping = self._sites[plan.site].link_endpoint, spec.replication.log_shipping
-        if source is None:
-            return None
-        return ShipConfig(
-            archive=self.dr,
-            site=plan.site,
-            epoch=plan.epoch,
-            start=plan.start,
-            source=source,
-            destination=archive,
-            interval=shipping.interval.seconds,
-            timeout=spec.replication.timeout.seconds,
-            encrypted=shipping.encryption.enabled,
-            kms_key=shipping.encryption.kms_key_id,
-        )
 
     async def _may_open(self, site: Site) -> bool:
         """Whether the stored state, read afresh, is still the one in which this operator wants a site opened."""
@@ -302,8 +271,8 @@ class RecoveryController:
         cluster = spec.cluster_of(site) if spec is not None and site is not None else None
         await self._writer.consume(action, cluster)
 
-    async def _moved(self, before: ControlState, decision: Decision) -> None:
-        """The machine moved: log it, count it, tell it as an event."""
+    def _moved(self, before: ControlState, decision: Decision) -> None:
+        """The machine moved: log it and count it. `_put` has told what conditions turned; here only what they hide."""
         after = decision.state
         self._state = after
         log.info("%s: %s", self.dr, decision.why)
@@ -313,12 +282,9 @@ class RecoveryController:
             entry = after.history[-1]
             if after.epoch != before.epoch and entry.result == "Completed":
                 self._metrics.failover(entry.kind)
-        quiet = before.operation == after.operation and before.standby == after.standby
-        if quiet and before.epoch == after.epoch:
-            return
-        kind = "Warning" if after.standby in ("diverged", "lost") or decision.notes else "Normal"
-        reason = after.operation.step if after.operation is not None else after.standby.title()
-        await self._writer.event(kind, reason, decision.why)
+        if decision.notes:
+            reason = after.history[-1].result if after.history else "Ended"
+            self._teller.tell(News("Operation", "Warning", reason, decision.why))
 
     # -- reports ----------------------------------------------------------------------------------------------------
 
@@ -333,9 +299,7 @@ class RecoveryController:
             link_report=worker.report if worker is not None else {},
             objectives=self._objectives(spec, lag),
             since={site: self._writer.since(site, runtime.health) for site, runtime in self._sites.items()},
-            addresses={
-                site: runtime.endpoint.address for site, runtime in self._sites.items() if runtime.endpoint is not None
-            },
+            places={site: runtime.place for site, runtime in self._sites.items()},
         )
 
     def _objectives(self, spec: DisasterRecoverySpec, lag: float | None) -> Objectives:
@@ -367,33 +331,42 @@ class RecoveryController:
         context = self._context(spec, decision.why, lag)
         self._meter.take_archive(context.objectives, self._shipper.worker)
         status = publish.recovery_status(state, desired, seen, self._writer.status, context)
-        if not await self._writer.store(status):
+        if not await self._put(status):
             return False
         self._control = self._writer.status.get("control")
-        if state.epoch == 0:
-            return True
         for site, (body, own) in clusters.items():
             name = body["metadata"]["name"]
             generation = int(body["metadata"].get("generation") or 0)
             stored = self._writer.cluster_status(name) or {}
+            if state.epoch == 0 and stored.get("recovery") not in (None, self.name):
+                continue  # it belongs to another resource, which says how it is
             document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
             if not await self._writer.store_cluster(name, document):
                 self.wake()
+        return True
+
+    async def _put(self, status: Mapping[str, Any]) -> bool:
+        """Store the resource's status and tell what turned; False when another operator was first."""
+        before = list(self._writer.status.get("conditions") or [])
+        if not await self._writer.store(status):
+            return False
+        for each in news(before, list(self._writer.status.get("conditions") or [])):
+            self._teller.tell(each)
         return True
 
     @property
     def _beating(self) -> bool:
         return self._pulse.holder is not None
 
-    async def _not_ready(self, reason: str, message: str, pause: float = due.IDLE, **more: Any) -> float:
+    async def _not_ready(self, reason: str, message: str, **more: Any) -> float:
         """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
         if self._told():  # not everything that is there has been seen yet
             return due.TICK
         generation = int(self._writer.body["metadata"].get("generation") or 0)
         claim = Claim("Ready", False, reason, message)
-        await self._writer.store(publish.not_ready(self._writer.status, claim, generation, time.time(), more))
+        await self._put(publish.not_ready(self._writer.status, claim, generation, time.time(), more))
         self._restless = False
-        return pause
+        return due.IDLE
 
     async def _several(self, spec: DisasterRecoverySpec) -> float:
         """Several standbys are written down, and remembered by name; none is run yet."""

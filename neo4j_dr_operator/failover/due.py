@@ -18,8 +18,6 @@ TICK = 0.5
 """Seconds between two looks while something is under way: steps have a patience, failed actions are tried again."""
 FOLLOWING = 5.0
 """Seconds between two looks at a link at rest: as old may the lag that is shown be."""
-UNRESOLVED = 5.0
-"""Seconds between two attempts to follow references that could not be followed: nobody tells when a Secret is made."""
 BEGINNING = 10.0
 """Seconds after its start in which a process does not overwrite what is told with how little it has seen yet."""
 IDLE = 60.0

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 
 from neo4j_dr_operator.cluster import site as sites
 from neo4j_dr_operator.cluster.access import enable_change_capture, read_access, set_access
-from neo4j_dr_operator.errors import DatabaseUnreachable, DrError, FenceBroken, Stale
+from neo4j_dr_operator.errors import (
+    ChangeCaptureDisabled,
+    DatabaseUnreachable,
+    DrError,
+    FenceBroken,
+    NotSupported,
+    PermissionDenied,
+    Stale,
+)
 from neo4j_dr_operator.failover.actions import (
     Action,
     Assess,
@@ -29,11 +37,14 @@ from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site, other
 from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Reading
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
+from neo4j_dr_operator.health.advice import explain
 
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE = 0.3
 """Seconds before a failed action may be tried again."""
+REFUSALS = (PermissionDenied, NotSupported, ChangeCaptureDisabled)
+"""Errors of an action that no retry mends."""
 ACTION_TIMEOUT = 10.0
 """Seconds one action may take; the machine has deadlines of its own for a whole step."""
 
@@ -51,6 +62,13 @@ class Facts:
     barrier: str | None = None
     beaten: int = 0
     failed: str | None = None
+    refused: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """What people have to mend before an action can succeed: its name, with the reason and sentence of the refusal."""
+
+    @property
+    def blocked(self) -> tuple[str, str] | None:
+        """The first of these refusals."""
+        return next(iter(self.refused.values()), None)
 
     def new_step(self) -> None:
         """Forget what only counts within one step."""
@@ -99,7 +117,10 @@ class Executor:
         try:
             async with asyncio.timeout(ACTION_TIMEOUT):
                 await self._run(action)
+            self.facts.refused.pop(type(action).__name__, None)
         except (DrError, TimeoutError) as error:
+            if isinstance(error, REFUSALS):
+                self.facts.refused[type(action).__name__] = (error.reason, self._explained(action, error))
             reason = error.reason if isinstance(error, DrError) else "TimedOut"
             self.facts.failed = f"{reason}: {error}"
             self._not_before[action] = time.monotonic() + RETRY_PAUSE
@@ -111,6 +132,13 @@ class Executor:
         finally:
             self._running.pop(action, None)
             self._changed()
+
+    def _explained(self, action: Action, error: DrError) -> str:
+        match action:
+            case WriteMark(site=site) | MakeReadOnly(site=site) | MakeWritable(site=site):
+                return explain(error.reason, error.message, self._runtimes[site].place)
+            case _:
+                return error.message
 
     def _db(self, site: Site) -> AsyncDatabase:
         db = self._runtimes[site].db

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from neo4j_dr_operator.errors import ObjectStoreError, PreconditionFailed
+from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
 from neo4j_dr_operator.failover.lease import Watch, WitnessRecord, grant
 from neo4j_dr_operator.failover.state import Site
 from neo4j_dr_operator.failover.view import WitnessView
@@ -60,6 +60,7 @@ class WitnessKeeper:
             epoch=record.epoch if record else 0,
             holder=record.holder if record else None,
             expired=self.watch.expired(),
+            reason=self.watch.reason,
         )
 
     async def refresh(self) -> None:
@@ -73,13 +74,13 @@ class WitnessKeeper:
             stored = await self._store.get(self._name)
             record = WitnessRecord.model_validate_json(stored.body) if stored is not None else None
         except ObjectStoreError as error:
-            self.watch = self.watch.failed(error.message)
+            self.watch = self.watch.failed(*_refusal(error))
             return
         except ValidationError:
-            self.watch = self.watch.failed(f"the object {self._name} is no witness record")
+            self.watch = self.watch.failed(f"the object {self._name} is no witness record", "WitnessRefused")
             return
         if record is not None and record.dr != self._dr:
-            self.watch = self.watch.failed(f"the object {self._name} belongs to {record.dr}")
+            self.watch = self.watch.failed(f"the object {self._name} belongs to {record.dr}", "WitnessRefused")
             return
         self.watch = self.watch.read(record, stored.etag if stored else None, asked, time.monotonic())
 
@@ -133,6 +134,19 @@ class WitnessKeeper:
             await self._read()
             raise
         except ObjectStoreError as error:
-            self.watch = self.watch.failed(error.message)
+            self.watch = self.watch.failed(*_refusal(error))
             raise
         self.watch = self.watch.read(record, etag, asked, time.monotonic())
+
+
+def _refusal(error: ObjectStoreError) -> tuple[str, str]:
+    """A sentence and a reason for a witness that cannot be used: unreachable, without bucket, or refused."""
+    if isinstance(error, (ObjectStoreUnreachable, PreconditionFailed)):
+        return error.message, "WitnessUnreachable"
+    if error.code == "NoSuchBucket":
+        return (
+            f"{error.message}; make the bucket, or name another one in spec.failover.quorum.witness",
+            "WitnessMissing",
+        )
+    todo = "put keys that may read and write there into the Secret that credentialsSecret of the witness names"
+    return f"{error.message}; {todo}", "WitnessRefused"

@@ -49,6 +49,7 @@ class Watch:
     read_at: float = float("-inf")
     reachable: bool = False
     message: str = "not read yet"
+    reason: str = "WitnessUnreachable"
 
     def read(self, record: WitnessRecord | None, etag: str | None, asked: float, at: float) -> Watch:
         """After a successful read that was asked at `asked` and answered at `at`.
@@ -63,9 +64,9 @@ class Watch:
         unbroken = self.reachable and same and at - self.read_at <= gap
         return Watch(record, etag, self.unchanged_since if unbroken else at, at, True, "")
 
-    def failed(self, message: str) -> Watch:
-        """After a read or write that did not reach the witness."""
-        return replace(self, reachable=False, message=message)
+    def failed(self, message: str, reason: str = "WitnessUnreachable") -> Watch:
+        """After a read or write that did not reach the witness, or was refused; `reason` is a word for that."""
+        return replace(self, reachable=False, message=message, reason=reason)
 
     def expired(self) -> bool:
         """Whether the lease has run out, as of the last read. A missing record must be missing for the longest term."""

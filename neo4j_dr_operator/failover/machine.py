@@ -26,7 +26,7 @@ from neo4j_dr_operator.failover.actions import (
     WriteMark,
     link_for,
 )
-from neo4j_dr_operator.failover.adoption import adopt, foreign, superseded
+from neo4j_dr_operator.failover.adoption import adopt, foreign, not_empty, superseded
 from neo4j_dr_operator.failover.operations import (
     advance,
     assess_action,
@@ -212,11 +212,17 @@ def _open_standby(state: ControlState, seen: Seen, actions: list[Action]) -> tup
 
 def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
     site, view = state.standby_site, seen.sites[state.standby_site]
+    mark, survey = view.mark, view.survey
+    untouched = state.standby == "seed" and mark is not None and (mark.role, mark.inbound_phase) == ("absent", None)
+    if untouched and survey is not None and not survey.empty:
+        return state, None, f"TargetNotEmpty: {not_empty(site)}"
     state, awaited = _open_standby(state, seen, actions)
     if awaited is not None:
         return state, None, awaited
     if view.mark is not None and (view.mark.role, view.mark.epoch) != ("standby", state.epoch):
         actions.append(WriteMark(site, "standby", state.epoch))
+        if untouched:
+            return state, None, f"{site} is marked as the standby of epoch {state.epoch} before it is filled"
     link = seen.link
     if state.standby == "following" and _link_behind(state, seen):
         actions.append(Claim(state.active, site, state.epoch))

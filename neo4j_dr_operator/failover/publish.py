@@ -12,11 +12,13 @@ from neo4j_dr_operator.api.conditions import Condition, set_condition
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover import report
+from neo4j_dr_operator.failover.causes import Cause, of_site, refused
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
+from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.health.verdict import Verdict
 
 
@@ -31,8 +33,13 @@ class Context:
     lag: float | None
     link_report: Mapping[str, Any]
     since: dict[Site, float]
-    addresses: dict[Site, str]
+    places: Mapping[Site, Place]
     objectives: Objectives
+
+    @property
+    def addresses(self) -> dict[Site, str]:
+        """The address of each site that has one."""
+        return {site: place.address for site, place in self.places.items() if place.address}
 
     @property
     def rto(self) -> float | None:
@@ -74,6 +81,7 @@ def recovery_status(
         "observedGeneration": context.generation,
         "replication": [_replication(state, seen, context)] if known else [],
         "health": report.health_items(seen, context.since, context.addresses),
+        "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
         "shipping": _shipping(context.objectives),
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
@@ -98,6 +106,17 @@ def not_ready(
         "observedGeneration": generation,
         "conditions": conditions,
         **more,
+    }
+
+
+def _endpoint(site: Site, place: Place) -> dict[str, Any]:
+    encrypted = "+s://" in place.address
+    return {
+        "site": site,
+        "cluster": place.cluster,
+        "address": place.address,
+        "source": place.source,
+        "encrypted": encrypted,
     }
 
 
@@ -160,27 +179,33 @@ def cluster_status(
     recovery: str,
 ) -> dict[str, Any]:
     """The status of one of the two clusters."""
-    view = seen.sites[site]
-    ready = None if view.verdict is Verdict.UNKNOWN else view.verdict is Verdict.UP
-    gaps = support(spec, CLUSTER)
-    claims = [
-        Claim("Ready", False, "NotYetSupported", gaps.sentence)
-        if ready and gaps.safety
-        else Claim("Ready", ready, str(view.verdict).title(), view.evidence),
-        _read_only(site, state, desired, seen),
-    ]
+    gaps, known = support(spec, CLUSTER), state.epoch > 0
+    ready = _cluster_ready(site, seen, refused(context.why))
+    if ready.holds and gaps.safety:
+        ready = Claim("Ready", False, "NotYetSupported", gaps.sentence)
+    claims = [ready, _read_only(site, state, desired, seen)]
     active = state.active == site
+    verdict = seen.sites[site].verdict
     return {
-        "role": "primary" if active else "secondary",
-        "phase": "Ready" if ready else "Unavailable" if ready is False else "Unknown",
+        "role": ("primary" if active else "secondary") if known else None,
+        "phase": {Verdict.UP: "Ready", Verdict.UNKNOWN: "Unknown"}.get(verdict, "Unavailable"),
         "address": context.addresses.get(site),
-        "epoch": state.epoch,
+        "epoch": state.epoch if known else None,
         "recovery": recovery,
         "message": None,
         "notYetSupported": list(gaps.fields),
         "observedGeneration": generation,
         "conditions": merge_conditions(list(stored.get("conditions") or []), claims, generation, context.wall),
     }
+
+
+def _cluster_ready(site: Site, seen: Seen, decided: Cause | None) -> Claim:
+    """Whether the cluster can be worked with; one that a resource refuses to pair says so too."""
+    found, view = of_site(site, seen) or decided, seen.sites[site]
+    if found is not None:
+        return Claim("Ready", False, *found)
+    ready = None if view.verdict is Verdict.UNKNOWN else view.verdict is Verdict.UP
+    return Claim("Ready", ready, str(view.verdict).title(), view.evidence)
 
 
 def unattended_status(spec: ClusterSpec, stored: Mapping[str, Any], generation: int, wall: float) -> dict[str, Any]:

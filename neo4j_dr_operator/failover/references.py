@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.cluster.endpoint import Secrets, Unresolved, resolve, resolve_s3
-from neo4j_dr_operator.errors import DrError
+from neo4j_dr_operator.cluster.endpoint import PlainBoltRefused, Secrets, Unresolved, resolve, resolve_s3
+from neo4j_dr_operator.errors import DatabaseError, DrError, ObjectStoreError
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site
+from neo4j_dr_operator.health.advice import explain
 from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.objectstore.s3 import S3, S3Address
 
 
 class Disagreement(DrError):
-    """The resource and one of its clusters say different things."""
+    """The resource and one of its clusters say different things, or something that cannot be used."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -29,8 +31,9 @@ Clusters = Mapping[Site, tuple[Body, ClusterSpec]]
 
 PERIOD = 60.0
 """Seconds after which Secrets are read again while everything answers, so that rotated credentials are taken up."""
-SOON = 5.0
-"""The same while something does not: what it was refused with may have been mended meanwhile."""
+SOON, LATER = 3.0, 15.0
+"""The same while something does not, as it may have been mended meanwhile: at first, and after `PATIENCE` times."""
+PATIENCE = 100
 
 
 class References:
@@ -47,6 +50,8 @@ class References:
         """`cluster` gives a cluster's body as last seen, by namespace and name; `dr` is the resource's."""
         self.keeper: WitnessKeeper | None = None
         """The witness that is referred to, None without one."""
+        self.problems: dict[str, tuple[str, str]] = {}
+        """What cannot be followed: a site or the witness, with a reason and a sentence."""
         self.archive: S3Address | None = None
         """Where transactions are shipped to, None without log shipping."""
         self.archive_problem: tuple[str, str] | None = None
@@ -55,18 +60,24 @@ class References:
         self._namespace, self._name = dr
         self._s3: tuple[S3Address, S3] | None = None
         self._spec: DisasterRecoverySpec | None = None
-        self._at = float("-inf")
+        self._at, self._vain = float("-inf"), 0
         self._generations: dict[str, object] = {}
 
     @property
     def due(self) -> float:
         """The monotonic time from which on `follow` reads again."""
-        return self._at + (PERIOD if self._answered() else SOON)
+        if self._answered():
+            return self._at + PERIOD
+        return self._at + (SOON if self._vain < PATIENCE else LATER)
 
     def _answered(self) -> bool:
         """Whether nothing that is referred to refuses, or fails to answer."""
         silent = self.keeper is not None and not self.keeper.view().reachable
-        return not silent and all(runtime.health.verdict is Verdict.UP for runtime in self._sites.values())
+        return (
+            not self.problems
+            and not silent
+            and all(runtime.health.verdict is Verdict.UP for runtime in self._sites.values())
+        )
 
     def changed(self, name: str, body: Body) -> None:
         """A cluster was seen anew: with another spec it is followed at once; a status refers to nothing."""
@@ -85,30 +96,55 @@ class References:
             name = spec.cluster_of(site)
             body = self._cluster(self._namespace, name)
             if body is None:
-                raise Unresolved(f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}")
+                raise Unresolved(
+                    f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}: create it"
+                )
             cluster = ClusterSpec.read(body.get("spec") or {})
             _agree(spec, site, name, cluster, first=first)
             found[site] = (body, cluster)
         return found
 
     async def follow(self, spec: DisasterRecoverySpec, clusters: Clusters) -> None:
-        """Follow them now and then, and when the spec changed; what was had before stays until all was read.
+        """Follow them now and then, and when the spec changed; what was had before stays until it was read anew.
 
-        Raises Unresolved, KubernetesError, or what an address that cannot be used raises.
+        What cannot be followed is kept in `problems`, and what can is. Raises KubernetesError.
         """
         if time.monotonic() < self.due and spec == self._spec:
             return
-        check = spec.failover.health_check
-        for site, (body, cluster_spec) in clusters.items():
-            runtime = self._sites[site]
-            runtime.interval, runtime.timeout = check.interval.seconds, check.timeout.seconds
-            runtime.failures = check.consecutive_failures
-            name = body["metadata"]["name"]
-            own, link = await resolve(self._secrets, self._namespace, name, cluster_spec, runtime.timeout)
-            await runtime.point(own, link)
-        await self._follow_witness(spec)
+        specs = {site: cluster for site, (_, cluster) in clusters.items()}
+        for runtime in self._sites.values():
+            await self._follow_site(spec, specs, runtime)
+        with self._noting("witness"):
+            await self._follow_witness(spec)
         await self._follow_archive(spec)
         self._spec, self._at = spec, time.monotonic()
+        self._vain = 0 if self._answered() else self._vain + 1
+
+    async def _follow_site(
+        self, spec: DisasterRecoverySpec, specs: Mapping[Site, ClusterSpec], runtime: SiteRuntime
+    ) -> None:
+        """A site that cannot be resolved keeps what it had; one whose address is refused is let go of."""
+        check = spec.failover.health_check
+        runtime.interval, runtime.timeout = check.interval.seconds, check.timeout.seconds
+        runtime.failures = check.consecutive_failures
+        with self._noting(runtime.site):
+            try:
+                found = await resolve(self._secrets, self._namespace, runtime.site, specs, spec)
+                await runtime.point(found)
+            except PlainBoltRefused:
+                await runtime.part()
+                raise
+            except DatabaseError as error:
+                raise Disagreement(error.reason, explain(error.reason, error.message, found.place)) from error
+
+    @contextlib.contextmanager
+    def _noting(self, what: str) -> Iterator[None]:
+        """Inside, what cannot be followed is noted under `what` instead of being raised; success forgets it."""
+        try:
+            yield
+            self.problems.pop(what, None)
+        except (Unresolved, PlainBoltRefused, Disagreement, ObjectStoreError) as error:
+            self.problems[what] = (error.reason, error.message)
 
     async def _follow_witness(self, spec: DisasterRecoverySpec) -> None:
         location = spec.witness

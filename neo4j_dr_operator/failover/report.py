@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from neo4j_dr_operator.failover.causes import cause
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, not_configured, within_rpo
 from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
@@ -62,10 +63,13 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str, obje
 
 
 def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) -> Claim:
-    if state.epoch == 0:
-        return Claim("Ready", False, why.split(":")[0] if ":" in why else "Pending", why)
     if state.operation is not None:
         return Claim("Ready", False, state.operation.step, why)
+    found = cause(state, seen, why)
+    if found is not None:
+        return Claim("Ready", False, *found)
+    if state.epoch == 0:
+        return Claim("Ready", False, why.split(":")[0] if ":" in why else "Pending", why)
     if seen.sites[state.active].verdict is not Verdict.UP:
         return Claim("Ready", False, "PrimaryUnavailable", seen.sites[state.active].evidence)
     if state.standby != "following":

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from neo4j_dr_operator.failover.state import ControlState, Site, other
 from neo4j_dr_operator.failover.view import LinkView, ShippingView
+from neo4j_dr_operator.health.advice import Place, explain, of_link
 from neo4j_dr_operator.replication.supervisor import LinkConfig
 from neo4j_dr_operator.shipping.supervision import ShipConfig
 from neo4j_dr_operator.workers import Worker
 
 
-def link_view(worker: Worker[LinkConfig] | None, wall: float) -> LinkView | None:
-    """The link as last reported, None when none is wanted; `wall` in seconds makes the age of the last read."""
+def link_view(
+    worker: Worker[LinkConfig] | None, wall: float, places: Mapping[Site, Place] = MappingProxyType({})
+) -> LinkView | None:
+    """The link as last reported, None when none is wanted; `wall` in seconds makes the age of the last read.
+
+    `places`: what people call its ends.
+    """
     if worker is None:
         return None
     report = worker.report
@@ -26,8 +36,15 @@ def link_view(worker: Worker[LinkConfig] | None, wall: float) -> LinkView | None
         cursor_tx=int(cursor_tx) if cursor_tx is not None else -1,
         read_age=max(0.0, wall - read_at) if read_at else None,
         reason=error.get("reason"),
-        message=error.get("message") or "",
+        message=_explained(error, source, places),
     )
+
+
+def _explained(error: Mapping[str, Any], source: Site, places: Mapping[Site, Place]) -> str:
+    message = error.get("message") or ""
+    end, reason = of_link(error.get("reason") or "")
+    place = places.get(source if end == "source" else other(source))
+    return explain(reason, message, place) if message and place is not None else message
 
 
 def link_lag(worker: Worker[LinkConfig] | None, state: ControlState, beating: bool, wall: float) -> float | None:

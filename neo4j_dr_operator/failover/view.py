@@ -52,10 +52,20 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What a database without a mark holds: its id (empty: unknown), whether it is empty, whether it can capture."""
+
+    database: str
+    empty: bool
+    capture: bool
+
+
+@dataclass(frozen=True)
 class SiteView:
     """One site as last seen. `access` and `mark` are None until they have been read; times are monotonic seconds.
 
-    `access_since`: when the present access was first seen, in a row of sights not broken by any change.
+    `access_since`: when the present access was first seen, in a row of sights not broken by any change. `survey`: of a
+    database without a mark only. `reason`: what the last probe failed with.
     """
 
     verdict: Verdict = Verdict.UNKNOWN
@@ -64,6 +74,8 @@ class SiteView:
     access_at: float = float("-inf")
     access_since: float = float("-inf")
     mark: Mark | None = None
+    survey: Survey | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,13 +115,17 @@ class ShippingView:
 
 @dataclass(frozen=True)
 class WitnessView:
-    """The witness as last seen. `expired`: unchanged for a whole term of uninterrupted observation, or released."""
+    """The witness as last seen. `expired`: unchanged for a whole term of uninterrupted observation, or released.
+
+    `reason`: a word for why it cannot be used.
+    """
 
     reachable: bool
     message: str = ""
     epoch: int = 0
     holder: Site | None = None
     expired: bool = False
+    reason: str = "WitnessUnreachable"
 
 
 @dataclass(frozen=True)
@@ -146,7 +162,11 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything observed, at one moment. Results of actions are facts here, keyed by what they were about."""
+    """Everything observed, at one moment. Results of actions are facts here, keyed by what they were about.
+
+    `unresolved`: references that could not be followed (a site, or the witness), as reason and sentence; `blocked`:
+    what an action was refused with that only people can mend.
+    """
 
     sites: dict[Site, SiteView]
     link: LinkView | None = None
@@ -160,6 +180,8 @@ class Seen:
     barrier: str | None = None
     beaten: int = 0
     failed: str | None = None
+    unresolved: dict[str, tuple[str, str]] = field(default_factory=dict)
+    blocked: tuple[str, str] | None = None
 
     def reading(self, site: Site, epoch: int, since: float, final: bool) -> Reading | None:
         """The newest reading of `site` at `epoch` taken at or after `since` (monotonic seconds)."""

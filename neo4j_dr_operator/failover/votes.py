@@ -121,7 +121,7 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
     if not desired.witness:
         return "NoWitness: set spec.failover.quorum.witness; without a third vote nothing is promoted by itself"
     if seen.witness is None or not seen.witness.reachable:
-        return f"WitnessUnreachable: {seen.witness.message if seen.witness else 'not read yet'}"
+        return f"{seen.witness.reason}: {seen.witness.message}" if seen.witness else "WitnessUnreachable: not read yet"
     if seen.witness.epoch > state.epoch:
         return f"WitnessAhead: the witness is at epoch {seen.witness.epoch}, held by {seen.witness.holder}"
     link = seen.link

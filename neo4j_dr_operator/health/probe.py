@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 from neo4j_dr_operator.cluster.access import read_access
 from neo4j_dr_operator.cluster.site import look
-from neo4j_dr_operator.errors import (
-    AuthenticationFailed,
-    CertificateRejected,
-    DatabaseError,
-    DatabaseUnreachable,
-    PermissionDenied,
-)
+from neo4j_dr_operator.cluster.survey import survey
+from neo4j_dr_operator.errors import DatabaseError, DatabaseUnreachable
 from neo4j_dr_operator.failover.state import Site
-from neo4j_dr_operator.failover.view import Access, Mark
+from neo4j_dr_operator.failover.view import Access, Mark, Survey
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
+from neo4j_dr_operator.health.advice import Place, explain
 from neo4j_dr_operator.health.verdict import Probe
 
 
@@ -29,22 +25,26 @@ class Sight:
     mark: Mark | None = None
     asked: float = 0.0
     error: DatabaseError | None = None
+    survey: Survey | None = None
 
 
-async def probe(db: AsyncDatabase, site: Site, timeout: float) -> Sight:
-    """Read the site node and the access within `timeout` seconds. Never raises for a database that fails."""
+async def probe(db: AsyncDatabase, site: Site, timeout: float, place: Place | None = None) -> Sight:
+    """Read the site node and the access within `timeout` seconds. Never raises for a database that fails.
+
+    A database without our mark is surveyed too. `place` is what the evidence of a failure calls it.
+    """
     asked = time.monotonic()
     try:
         mark = await look(db, site, timeout)
-        left = max(0.1, timeout - (time.monotonic() - asked))
-        access = await read_access(db, left)
-    except (AuthenticationFailed, CertificateRejected, PermissionDenied) as error:
-        evidence = f"{error.reason} at {db.endpoint.address}: {error.message}"
-        return Sight(Probe(time.time(), False, True, evidence), asked=asked, error=error)
-    except DatabaseUnreachable as error:
-        evidence = f"{error.reason} at {db.endpoint.address}: {error.message}"
-        return Sight(Probe(time.time(), False, False, evidence), asked=asked, error=error)
+        access = await read_access(db, _left(asked, timeout))
+        found = await survey(db, _left(asked, timeout)) if mark.role == "absent" else None
     except DatabaseError as error:
-        evidence = f"{error.reason} at {db.endpoint.address}: {error.message}"
-        return Sight(Probe(time.time(), False, True, evidence), asked=asked, error=error)
-    return Sight(Probe(time.time(), True, True, "answers in time"), access, mark, asked)
+        # whoever answers lives, be it with a refusal: wrong password, wrong certificate, an error of its own (P6)
+        alive = not isinstance(error, DatabaseUnreachable)
+        evidence = explain(error.reason, error.message, place or Place(site, db.endpoint.address))
+        return Sight(Probe(time.time(), False, alive, evidence, error.reason), asked=asked, error=error)
+    return Sight(Probe(time.time(), True, True, "answers in time"), access, mark, asked, survey=found)
+
+
+def _left(asked: float, timeout: float) -> float:
+    return max(0.1, timeout - (time.monotonic() - asked))

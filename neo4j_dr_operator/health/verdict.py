@@ -21,23 +21,28 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Probe:
-    """One probe's outcome. `alive`: something that speaks Bolt answered, be it with an error."""
+    """One probe's outcome. `alive`: something that speaks Bolt answered, be it with an error; `reason` names that."""
 
     at: float
     ok: bool
     alive: bool
     evidence: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class SiteHealth:
-    """The verdict on one site with its evidence; `since` and `at` are wall seconds, `failures` counts in a row."""
+    """The verdict on one site with its evidence; `since` and `at` are wall seconds, `failures` counts in a row.
+
+    `reason`: what the last probe failed with, empty when it did not.
+    """
 
     verdict: Verdict = Verdict.UNKNOWN
     evidence: str = "not probed yet"
     since: float = 0.0
     failures: int = 0
     at: float = 0.0
+    reason: str = ""
 
     def after(self, probe: Probe, consecutive_failures: int) -> SiteHealth:
         """The verdict after one more probe.
@@ -59,4 +64,5 @@ class SiteHealth:
             verdict = self.verdict if self.verdict is not Verdict.DEGRADED else Verdict.UNKNOWN
             evidence = f"{failures} of {consecutive_failures} failed probes: {probe.evidence}"
         since = self.since if verdict is self.verdict and self.since else probe.at
-        return replace(self, verdict=verdict, evidence=evidence, since=since, failures=failures, at=probe.at)
+        seen = replace(self, verdict=verdict, evidence=evidence, since=since, failures=failures, at=probe.at)
+        return replace(seen, reason=probe.reason)

@@ -22,7 +22,7 @@ from neo4j_dr_operator.failover.actions import (
 )
 from neo4j_dr_operator.failover.lease import Watch, WitnessRecord, grant
 from neo4j_dr_operator.failover.state import Site, other
-from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Mark, Reading, SiteView
+from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Mark, Reading, SiteView, Survey
 from neo4j_dr_operator.health.verdict import SiteHealth
 
 TERM = 6.0
@@ -32,6 +32,7 @@ TERM = 6.0
 class Sight:
     """What an operator has last seen of a site."""
 
+    site: Site
     health: SiteHealth = field(default_factory=SiteHealth)
     access: Access | None = None
     access_at: float = float("-inf")
@@ -48,7 +49,11 @@ class Sight:
     def view(self) -> SiteView:
         """What the machine is told."""
         health = self.health
-        return SiteView(health.verdict, health.evidence, self.access, self.access_at, self.access_since, self.mark)
+        absent = self.mark is not None and self.mark.role == "absent"
+        survey = Survey(self.site, empty=self.site == "secondary", capture=True) if absent else None
+        return SiteView(
+            health.verdict, health.evidence, self.access, self.access_at, self.access_since, self.mark, survey
+        )
 
 
 @dataclass

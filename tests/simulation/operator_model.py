@@ -32,7 +32,7 @@ class Operator(Acting):
         self.world, self.name, self.faulty = world, name, faulty
         self.offset = world.rng.uniform(10, 1e5)
         self.cache: Stored | None = None
-        self.sights: dict[Site, Sight] = {site: Sight() for site in SITES}
+        self.sights: dict[Site, Sight] = {site: Sight(site) for site in SITES}
         self.facts = Facts()
         self.watch = Watch()
         self.next_keep = 0.0

@@ -6,11 +6,12 @@ import pytest
 from machine_inputs import down, following, kinds, link, operating, seen, site, standby, step
 
 from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
-from neo4j_dr_operator.failover.view import Desired, Mark, Seen, SiteView, WitnessView
+from neo4j_dr_operator.failover.view import Desired, Mark, Seen, SiteView, Survey, WitnessView
 
 NEW = ControlState()
 WITNESSED = Desired(witness=True)
-ABSENT = site(mark=Mark("absent", 0))
+ABSENT = site(mark=Mark("absent", 0), survey=Survey("a", empty=False, capture=True))
+EMPTY = site(mark=Mark("absent", 0), survey=Survey("b", empty=True, capture=True))
 
 
 def adopt(primary: SiteView, secondary: SiteView, desired: Desired = WITNESSED, **other: object) -> ControlState:
@@ -22,8 +23,45 @@ def adopt(primary: SiteView, secondary: SiteView, desired: Desired = WITNESSED, 
 
 
 def test_new_databases_are_what_the_spec_says() -> None:
-    state = adopt(ABSENT, ABSENT)
+    state = adopt(ABSENT, EMPTY)
     assert (state.epoch, state.active, state.standby) == (1, "primary", "seed")
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "reason"),
+    [
+        (Survey("a", True, True), Survey("a", True, True), "SameDatabase"),
+        (Survey("a", True, True), Survey("b", False, True), "TargetNotEmpty"),
+        (Survey("", True, True), Survey("", False, True), "TargetNotEmpty"),
+        (Survey("a", False, False), Survey("b", True, True), "ChangeCaptureDisabled"),
+        (Survey("a", False, True), Survey("b", True, False), "ChangeCaptureDisabled"),
+        (None, Survey("b", True, True), "Adopting"),
+        (Survey("a", True, True), None, "Adopting"),
+    ],
+)
+def test_an_unfit_pair_is_refused_before_anything_is_written(
+    primary: Survey | None, secondary: Survey | None, reason: str
+) -> None:
+    views = {
+        name: site(mark=Mark("absent", 0), survey=found)
+        for name, found in (("primary", primary), ("secondary", secondary))
+    }
+    decision = step(NEW, WITNESSED, seen(sites=views, witness=None, link=None))
+    assert decision.why.startswith(f"{reason}: ")
+    assert (decision.state.epoch, decision.actions, decision.link) == (0, (), None)
+
+
+def test_a_standby_is_marked_before_it_is_filled_and_never_when_it_holds_data() -> None:
+    """Two resources over one pair race for the mark, and only the owner seeds."""
+    state = following(standby="seed")
+    fresh = step(state, Desired(), seen(sites={"primary": site(), "secondary": EMPTY}, link=None))
+    assert (kinds(fresh.actions), fresh.link) == ({"WriteMark"}, None)
+    full = site(mark=Mark("absent", 0), survey=Survey("b", empty=False, capture=True))
+    refused = step(state, Desired(), seen(sites={"primary": site(), "secondary": full}, link=None))
+    assert refused.why.startswith("TargetNotEmpty: ")
+    assert (refused.actions, refused.link) == ((), None)
+    marked = step(state, Desired(), seen(sites={"primary": site(), "secondary": site("standby", 1)}, link=None))
+    assert marked.link is not None
 
 
 def test_a_recreated_resource_follows_the_databases_and_not_the_spec() -> None:

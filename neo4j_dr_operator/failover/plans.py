@@ -1,0 +1,67 @@
+"""What worker processes are started with: from what the machine wants, the spec, and where the sites are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.actions import LinkPlan
+from neo4j_dr_operator.failover.objectives import ship_plan
+from neo4j_dr_operator.failover.site_runtime import SiteRuntime
+from neo4j_dr_operator.failover.state import ControlState, Site, link_name
+from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.replication.supervisor import LinkConfig
+from neo4j_dr_operator.shipping.supervision import ShipConfig
+
+
+def link_config(
+    plan: LinkPlan | None, spec: DisasterRecoverySpec, sites: Mapping[Site, SiteRuntime]
+) -> LinkConfig | None:
+    """The link that should run; None where none should, or an address is not known."""
+    if plan is None:
+        return None
+    source, target = sites[plan.source].link_endpoint, sites[plan.target].link_endpoint
+    if source is None or target is None:
+        return None
+    replication = spec.replication
+    return LinkConfig(
+        link=plan.name,
+        epoch=plan.epoch,
+        origin=plan.origin,
+        source=source,
+        target=target,
+        inverse=link_name(plan.target, plan.source) if plan.origin == "handover" else None,
+        barrier=plan.barrier,
+        batch_size=replication.batch_size,
+        timeout=replication.timeout.seconds,
+        retries=replication.retries,
+        interval=replication.interval.seconds,
+    )
+
+
+def ship_config(
+    dr: str,
+    state: ControlState,
+    spec: DisasterRecoverySpec,
+    sites: Mapping[Site, SiteRuntime],
+    archive: S3Address | None,
+) -> ShipConfig | None:
+    """The shipper that should run into `archive`; None where none should, or the address of its site is not known."""
+    plan = ship_plan(state)
+    if plan is None or archive is None:
+        return None
+    source, shipping = sites[plan.site].link_endpoint, spec.replication.log_shipping
+    if source is None:
+        return None
+    return ShipConfig(
+        archive=dr,
+        site=plan.site,
+        epoch=plan.epoch,
+        start=plan.start,
+        source=source,
+        destination=archive,
+        interval=shipping.interval.seconds,
+        timeout=spec.replication.timeout.seconds,
+        encrypted=shipping.encryption.enabled,
+        kms_key=shipping.encryption.kms_key_id,
+    )
