@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ mount -t tmpfs -o nosuid,mode=755,size=64k tmpfs {root}/dev
 {binds}
 mount -o remount,ro {root}/dev
 cd /
-exec env -i {environment} setpriv --no-new-privs chroot --userspec={user}:{group} --groups={group} {root} {command}
+exec setpriv --no-new-privs env -i {environment} {chroot} --userspec={user}:{group} --groups={group} {root} {command}
 """
 
 
@@ -79,6 +80,7 @@ class Container(Component):
             root=shlex.quote(str(root)),
             binds="\n".join(self._binds(root)),
             environment=shlex.join(environment),
+            chroot=shutil.which("chroot", path=f"{os.environ['PATH']}:/usr/sbin:/sbin"),  # the image's PATH holds then
             user=user,
             group=group,
             command=shlex.join(command),

@@ -5,7 +5,9 @@ kopf tells nobody when a listing is over, so its requests are observed from the 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import os
 import time
 from collections.abc import Iterable
 from types import SimpleNamespace
@@ -40,6 +42,14 @@ def why_not_ready(unlisted: Iterable[str], silence: float | None) -> str | None:
     return None
 
 
+def in_pod(found: kopf.ConnectionInfo | None) -> kopf.ConnectionInfo | None:
+    """The API server by the address that every pod has in its environment: a name would need the cluster's DNS."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if found is None or not host or not port:
+        return found
+    return dataclasses.replace(found, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
+
+
 class Streams:
     """The session of kopf's requests, and what was seen on it."""
 
@@ -57,7 +67,7 @@ class Streams:
 
     async def login(self, **kwargs: Any) -> kopf.AiohttpSession | None:
         """The kubeconfig as usual (`KUBECONFIG`, then the default file), else the pod's service account."""
-        found = kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
+        found = kopf.login_with_kubeconfig(**kwargs) or in_pod(kopf.login_with_service_account(**kwargs))
         if found is None:
             return None
         trace = aiohttp.TraceConfig()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -44,7 +45,7 @@ def container(lab: Lab, plane: ControlPlane, possible: None) -> Iterator[Contain
     """The operator as its pod would run: own user, own service account, all namespaces."""
     token = plane.kubectl("-n", NAMESPACE, "create", "token", ACCOUNT).stdout.strip()
     ca = Path(plane.home / "pki" / "ca.crt").read_text()
-    running = Container("operator", api=("127.0.0.1", plane.port), token=token, ca=ca)
+    running = Container(f"operator-{uuid4().hex[:6]}", api=("127.0.0.1", plane.port), token=token, ca=ca)
     lab.start(running)
     yield running
     running.kill9()

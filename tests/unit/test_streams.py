@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import kopf
 import pytest
 
-from neo4j_dr_operator.handlers.streams import SILENCE, why_not_ready
+from neo4j_dr_operator.handlers.streams import SILENCE, in_pod, why_not_ready
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,23 @@ def test_ready_once_every_kind_was_listed_and_the_api_server_answers(
     unlisted: set[str], silence: float | None, reason: str | None
 ) -> None:
     assert why_not_ready(unlisted, silence) == reason
+
+
+@pytest.mark.parametrize(
+    ("host", "server"), [("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")]
+)
+def test_the_api_server_is_reached_without_the_clusters_dns(
+    monkeypatch: pytest.MonkeyPatch, host: str, server: str
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    found = in_pod(kopf.ConnectionInfo(server="https://kubernetes.default.svc", token="t"))
+    assert found is not None
+    assert (found.server, found.token) == (server, "t")
+
+
+def test_outside_of_a_pod_the_address_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    found = kopf.ConnectionInfo(server="https://api.example.com")
+    assert in_pod(found) is found
+    assert in_pod(None) is None
