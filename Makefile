@@ -33,6 +33,10 @@ doctor: ## look for Go, JDK and Maven (in CI, and as root on Debian, install the
 	@if [ -z "$(PYTHON)" ]; then echo "lab: missing: python 3.11 or newer" >&2; exit 1; fi
 	@$(PYTHON) -m lab doctor
 
+.PHONY: doctor-image
+doctor-image:
+	@$(PYTHON) -m lab doctor --image
+
 .PHONY: venv
 venv: $(VENV)/.ready ## the Python environment, every package pinned by hash
 	@:
@@ -67,8 +71,9 @@ lab-down: ## end the lab that was left running
 
 # -- check it ----------------------------------------------------------------------------------------------------------
 .PHONY: test
-test: doctor ## lint and every layer of tests, fast to slow
-	$(call beside-builds,$(MAKE) lint test-unit test-lab test-database test-apiserver test-scenario)
+test: BUILDS += helm
+test: doctor doctor-image ## lint and every layer of tests, fast to slow
+	$(call beside-builds,$(MAKE) lint test-unit test-lab test-database test-apiserver test-image test-scenario)
 
 # A layer is a directory under tests/; one that is not there, or holds no test, passes.
 define layer
@@ -76,7 +81,7 @@ define layer
 	  $(PYTEST) $(2) $(PYTEST_ARGS) tests/$$part || { code=$$?; [ $$code = 5 ] || exit $$code; }; done
 endef
 
-.PHONY: test-unit test-lab test-database test-apiserver test-scenario
+.PHONY: test-unit test-lab test-database test-apiserver test-image test-scenario
 test-unit: venv ## pure parts: unit, guide, property, simulation
 	$(call layer,unit guide property simulation)
 test-lab: doctor venv ## the lab's own components
@@ -85,6 +90,8 @@ test-database: doctor venv ## against real databases
 	$(call layer,database)
 test-apiserver: doctor venv ## against a real Kubernetes API
 	$(call layer,apiserver)
+test-image: doctor doctor-image venv ## the image, built and started as its own user (root on Linux; else skipped)
+	$(call layer,image)
 test-scenario: doctor venv ## the whole operator, faults included
 	$(call layer,scenario)
 
@@ -99,6 +106,10 @@ lint: venv ## ruff, mypy, import contracts, drift of the manifests
 .PHONY: crds
 crds: venv ## write crds/ anew from the models
 	@$(PY) -m neo4j_dr_operator crds crds
+
+.PHONY: manifests
+manifests: crds ## write what is made from crds/ and the chart: the chart's definitions, deploy/manifests
+	@$(PY) -m lab.manifests
 
 .PHONY: bench
 bench: doctor ## rates and lags, table and JSON
