@@ -172,7 +172,7 @@ class RecoveryController:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
             if spec.secondary_cluster_ref is None:
                 return await self._several(spec)
-            clusters = self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
+            clusters = await self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
             await self._references.follow(spec, clusters)
         except ValidationError as error:
             return await self._not_ready("InvalidSpec", _first_error(error))

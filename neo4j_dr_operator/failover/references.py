@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
+from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.api.kinds import CLUSTER
 from neo4j_dr_operator.cluster.endpoint import PlainBoltRefused, Secrets, Unresolved, resolve, resolve_s3
-from neo4j_dr_operator.errors import DatabaseError, DrError, ObjectStoreError
+from neo4j_dr_operator.errors import DatabaseError, DrError, NotFound, ObjectStoreError
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
@@ -36,12 +39,20 @@ SOON, LATER = 3.0, 15.0
 PATIENCE = 100
 
 
+class Sources(Secrets, Protocol):
+    """Where Secrets and clusters are read; `kube.client.Kube` in the operator."""
+
+    async def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
+        """The object as it is now. Raises NotFound."""
+        ...
+
+
 class References:
     """Points the two sites and the witness of one resource at what its spec names."""
 
     def __init__(
         self,
-        secrets: Secrets,
+        sources: Sources,
         cluster: Callable[[str, str], Body | None],
         dr: tuple[str, str],
         operator: str,
@@ -56,7 +67,7 @@ class References:
         """Where transactions are shipped to, None without log shipping."""
         self.archive_problem: tuple[str, str] | None = None
         """Why the archive cannot be reached at all: a reason and a sentence."""
-        self._secrets, self._cluster, self._operator, self._sites = secrets, cluster, operator, sites
+        self._sources, self._cluster, self._operator, self._sites = sources, cluster, operator, sites
         self._namespace, self._name = dr
         self._s3: tuple[S3Address, S3] | None = None
         self._spec: DisasterRecoverySpec | None = None
@@ -86,23 +97,30 @@ class References:
             self._generations[name] = version
             self._at = float("-inf")
 
-    def clusters(self, spec: DisasterRecoverySpec, *, first: bool) -> Clusters:
-        """Both clusters as last seen. Raises Unresolved for one that is not there, Disagreement for one at odds.
+    async def clusters(self, spec: DisasterRecoverySpec, *, first: bool) -> Clusters:
+        """Both clusters as last seen, asked for where none was: an event may be on its way.
 
-        `first`: no epoch is known yet, so that the roles in the specs still count.
+        Raises Unresolved for one that is not there, Disagreement for one at odds. `first`: no epoch is known yet, so
+        that the roles in the specs still count.
         """
         found: dict[Site, tuple[Body, ClusterSpec]] = {}
         for site in SITES:
             name = spec.cluster_of(site)
             body = self._cluster(self._namespace, name)
             if body is None:
-                raise Unresolved(
-                    f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}: create it"
-                )
+                body = await self._ask(site, name)
             cluster = ClusterSpec.read(body.get("spec") or {})
             _agree(spec, site, name, cluster, first=first)
             found[site] = (body, cluster)
         return found
+
+    async def _ask(self, site: Site, name: str) -> Body:
+        try:
+            return await self._sources.get(GROUP, VERSION, CLUSTER.plural, self._namespace, name)
+        except NotFound as error:
+            raise Unresolved(
+                f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}: create it"
+            ) from error
 
     async def follow(self, spec: DisasterRecoverySpec, clusters: Clusters) -> None:
         """Follow them now and then, and when the spec changed; what was had before stays until it was read anew.
@@ -129,7 +147,7 @@ class References:
         runtime.failures = check.consecutive_failures
         with self._noting(runtime.site):
             try:
-                found = await resolve(self._secrets, self._namespace, runtime.site, specs, spec)
+                found = await resolve(self._sources, self._namespace, runtime.site, specs, spec)
                 await runtime.point(found)
             except PlainBoltRefused:
                 await runtime.part()
@@ -151,7 +169,7 @@ class References:
         if location is None:
             self._s3 = self.keeper = None
             return
-        address = await resolve_s3(self._secrets, self._namespace, location)
+        address = await resolve_s3(self._sources, self._namespace, location)
         if self._s3 is not None and self._s3[0] == address:
             return
         timeout = min(5.0, max(1.0, spec.failover.health_check.timeout.seconds / 2))
@@ -163,7 +181,7 @@ class References:
         location = spec.replication.log_shipping.destination if spec.replication.log_shipping.enabled else None
         self.archive_problem = None
         try:
-            self.archive = await resolve_s3(self._secrets, self._namespace, location) if location is not None else None
+            self.archive = await resolve_s3(self._sources, self._namespace, location) if location is not None else None
         except Unresolved as error:
             self.archive_problem = (error.reason, f"spec.replication.logShipping.destination: {error.message}")
 

@@ -1,0 +1,481 @@
+"""What is wrong is said once, by its name, with where and what to do; nothing is written until it is mended.
+
+Each fault is there before the operator has seen the databases. It must be named by `Ready` and by one event, leave both
+databases without a trace of the operator, and heal by itself within seconds once somebody has mended it.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lab import pki
+from tests.compare import assert_equal, read
+from tests.scenario.world import CLUSTERS, DR, World, wait_for
+
+NAMED_WITHIN, HEALED_WITHIN = 20, 25
+"""Seconds, on a busy machine."""
+TRACES = ("MATCH (n:__Neo4jDR) RETURN n", "SHOW CONSTRAINTS YIELD name RETURN name")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to a world that is set up, how it is mended, and what must be said of it."""
+
+    reason: str
+    says: tuple[str, ...]
+    cause: Callable[[World], None]
+    mend: Callable[[World], None]
+
+
+def reach(world: World, site: str, uri: str | None = None) -> None:
+    """Apply a cluster with another address, None for its right one."""
+    manifest = world.cluster_manifest(site)
+    if uri is not None:
+        manifest["spec"]["external"]["uri"] = uri
+        if "+s" not in uri:
+            manifest["spec"]["external"].pop("caSecret", None)
+            world.kubectl("delete", "n4c", CLUSTERS[site])
+    world.apply(manifest)
+
+
+def sign_in(world: World, site: str, user: str | None = None, password: str | None = None) -> None:
+    """Write a cluster's admin Secret, by default what is right."""
+    server = world.sites[site]
+    world.secret(f"{site}-admin", username=user or server.user, password=password or server.password)
+
+
+def trust(world: World, site: str, ca: str | None = None) -> None:
+    """Write a cluster's CA Secret, by default the right one."""
+    world.secret(f"{site}-ca", **{"ca.crt": ca or world.sites[site].ca_pem or ""})
+
+
+def query(world: World, site: str, text: str, database: str = "neo4j") -> None:
+    """Ask a database as its administrator."""
+    world.sites[site].query(text, database)
+
+
+def take(world: World, kind: str, name: str) -> None:
+    """Delete an object."""
+    world.kubectl("delete", kind, name)
+
+
+def new_user(world: World) -> None:
+    """Sign in as somebody who has to change the password first."""
+    query(world, "primary", "CREATE OR REPLACE USER operator SET PASSWORD 'first-4711' CHANGE REQUIRED", "system")
+    sign_in(world, "primary", "operator", "first-4711")
+
+
+def insist(world: World, encryption: bool) -> None:
+    """Ask for encrypted links, or not."""
+    manifest = world.recovery_manifest()
+    manifest["spec"]["replication"] = {"encryption": encryption}
+    world.apply(manifest)
+
+
+def insist_on_tls(world: World) -> None:
+    """Encrypted links to an address of plain Bolt."""
+    reach(world, "secondary", f"bolt://localhost:{world.sites['secondary'].port}")
+    insist(world, True)
+
+
+def lack_keys(world: World) -> None:
+    """An admin Secret without a password."""
+    take(world, "secret", "secondary-admin")
+    world.secret("secondary-admin", username="neo4j")
+
+
+def twice(world: World) -> None:
+    """Let both clusters lead to the primary's database."""
+    first = world.sites["primary"]
+    sign_in(world, "secondary", first.user, first.password)
+    trust(world, "secondary", first.ca_pem)
+    reach(world, "secondary", first.uri)
+
+
+def apart(world: World) -> None:
+    """Two databases again."""
+    sign_in(world, "secondary")
+    trust(world, "secondary")
+    reach(world, "secondary")
+
+
+FAULTS = {
+    "wrong-password": Fault(
+        "AuthenticationFailed",
+        ("secondary-cluster", "Secret secondary-admin", "put the user and password"),
+        lambda world: sign_in(world, "secondary", password="wrong-4711"),
+        lambda world: sign_in(world, "secondary"),
+    ),
+    "password-to-be-changed": Fault(
+        "PasswordChangeRequired",
+        ("primary-cluster", "change that password", "Secret primary-admin"),
+        new_user,
+        lambda world: sign_in(world, "primary"),
+    ),
+    "wrong-ca": Fault(
+        "CertificateUntrusted",
+        ("secondary-cluster", "ca.crt of Secret secondary-ca"),
+        lambda world: trust(world, "secondary", pki.Authority("somebody-else").pem),
+        lambda world: trust(world, "secondary"),
+    ),
+    "no-ca": Fault(
+        "CertificateRejected",
+        ("secondary-cluster", "PEM", "Secret secondary-ca"),
+        lambda world: trust(world, "secondary", "no certificate"),
+        lambda world: trust(world, "secondary"),
+    ),
+    "unknown-host": Fault(
+        "HostUnknown",
+        ("bolt+s://no-such-host.invalid:7687", "spec.external.uri of primary-cluster"),
+        lambda world: reach(world, "primary", "bolt+s://no-such-host.invalid:7687"),
+        lambda world: reach(world, "primary"),
+    ),
+    "refused-port": Fault(
+        "DatabaseUnreachable",
+        ("bolt+s://localhost:9", "spec.external.uri of primary-cluster"),
+        lambda world: reach(world, "primary", "bolt+s://localhost:9"),
+        lambda world: reach(world, "primary"),
+    ),
+    "plain-address-of-a-tls-server": Fault(
+        "TlsRequired",
+        ("secondary-cluster", "write bolt+s://"),
+        lambda world: reach(world, "secondary", f"bolt://localhost:{world.sites['secondary'].port}"),
+        lambda world: reach(world, "secondary"),
+    ),
+    "plain-bolt-where-tls-is-asked-for": Fault(
+        "PlainBoltRefused",
+        ("secondary-cluster", "nothing is connected to", "write bolt+s://localhost:"),
+        insist_on_tls,
+        lambda world: reach(world, "secondary"),
+    ),
+    "missing-secret": Fault(
+        "ReferenceUnresolved",
+        ("spec.auth.adminSecret of secondary-cluster", "Secret secondary-admin", "create it"),
+        lambda world: take(world, "secret", "secondary-admin"),
+        lambda world: sign_in(world, "secondary"),
+    ),
+    "secret-without-keys": Fault(
+        "ReferenceUnresolved",
+        ("Secret secondary-admin lacks keys", "username and password"),
+        lack_keys,
+        lambda world: sign_in(world, "secondary"),
+    ),
+    "missing-cluster": Fault(
+        "ReferenceUnresolved",
+        ("spec.secondaryClusterRef names secondary-cluster", "create it"),
+        lambda world: take(world, "n4c", "secondary-cluster"),
+        lambda world: world.apply(world.cluster_manifest("secondary")),
+    ),
+    "standby-not-empty": Fault(
+        "TargetNotEmpty",
+        ("secondary", "empty it, or name another cluster"),
+        lambda world: query(world, "secondary", "CREATE (:Precious {uid: 1})-[:KEEP]->(:Precious {uid: 2})"),
+        lambda world: query(world, "secondary", "MATCH (n) DETACH DELETE n"),
+    ),
+    "one-database-twice": Fault(
+        "SameDatabase",
+        ("two databases", "spec.external.uri"),
+        twice,
+        apart,
+    ),
+    "no-change-capture": Fault(
+        "ChangeCaptureDisabled",
+        ("the database of primary", "Enterprise"),
+        lambda world: query(world, "primary", "CALL lab.cdc.configure({mode: 'OFF'})"),
+        lambda world: query(world, "primary", "CALL lab.cdc.configure({mode: 'FULL', keepTx: 9223372036854775807})"),
+    ),
+}
+
+
+def told(world: World, name: str = DR) -> list[tuple[str, str, str]]:
+    """Every event about a resource: reason, kind, message; in no order."""
+    items = json.loads(world.kubectl("get", "events", "-o", "json"))["items"]
+    return [(e["reason"], e["type"], e["message"]) for e in items if e["involvedObject"]["name"] == name]
+
+
+def untouched(world: World) -> bool:
+    """Whether neither database holds a trace of the operator."""
+    return not any(server.query(text) for server in world.sites.values() for text in TRACES)
+
+
+def cluster_condition(world: World, site: str) -> dict[str, Any]:
+    """`Ready` of a cluster, empty while there is none."""
+    found = world.kubectl("get", "n4c", CLUSTERS[site], "-o", "json", check=False)
+    status = (json.loads(found).get("status") or {}) if found else {}
+    return next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), {})
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest) -> Fault:
+    """One of the faults."""
+    return FAULTS[request.param]
+
+
+def test_a_fault_is_named_once_and_heals_by_itself(dr: World, fault: Fault) -> None:
+    dr.sites["primary"].query("UNWIND range(1, 50) AS i CREATE (:Person {uid: i})-[:KNOWS]->(:Pet {uid: i})")
+    dr.set_up()
+    fault.cause(dr)
+    before = {site: read(server.query) for site, server in dr.sites.items()}
+    dr.operator.start()
+    found = dr.await_condition("Ready", "False", fault.reason, NAMED_WITHIN)
+    for words in fault.says:
+        assert words in found["message"], found["message"]
+    if fault.reason != "ReferenceUnresolved" or "adminSecret" in found["message"]:
+        wait_for("a cluster says it too", lambda: fault.reason in reasons_of_clusters(dr), 10)
+    time.sleep(6)  # several rounds, probes and looks at Secrets
+    assert dr.condition("Ready")["reason"] == fault.reason
+    events = [event for event in told(dr) if event[0] == fault.reason]
+    assert len(events) == 1, told(dr)
+    assert (events[0][1], events[0][2]) == ("Warning", found["message"])
+    assert untouched(dr)
+    assert {site: read(server.query) for site, server in dr.sites.items()} == before
+    assert dr.status().get("epoch") is None
+    fault.mend(dr)
+    dr.settled("primary", HEALED_WITHIN)
+    dr.await_condition("Ready", "True", seconds=10)
+    wait_for("the recovery is told", lambda: ("Replicating", "Normal") in {event[:2] for event in told(dr)}, 10)
+    assert len([event for event in told(dr) if event[0] == fault.reason]) == 1
+    assert_equal(*(server.query for server in dr.sites.values()))
+    for site in CLUSTERS:
+        wait_for(f"{site} is ready", lambda s=site: cluster_condition(dr, s).get("status") == "True", 10)
+
+
+def reasons_of_clusters(world: World) -> set[str]:
+    """The reasons of both clusters' `Ready`."""
+    return {cluster_condition(world, site).get("reason", "") for site in CLUSTERS}
+
+
+@pytest.fixture
+def callers() -> Iterator[tuple[int, list[str]]]:
+    """A port on which somebody listens, and who has connected to it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        seen: list[str] = []
+        end = threading.Event()
+
+        def accept() -> None:
+            listening.settimeout(0.2)
+            while not end.is_set():
+                try:
+                    connection, peer = listening.accept()
+                except TimeoutError:
+                    continue
+                seen.append(str(peer))
+                connection.close()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1], seen
+        end.set()
+        thread.join(5)
+
+
+def test_nothing_is_connected_to_where_plain_bolt_is_refused(dr: World, callers: tuple[int, list[str]]) -> None:
+    """Neither the operator's way nor the links', although the address was used before TLS was asked for."""
+    port, seen = callers
+    dr.set_up()
+    reach(dr, "secondary", f"bolt://localhost:{port}")
+    dr.operator.start()
+    wait_for("the address is used while it may be", lambda: seen, 20)
+    insist(dr, True)
+    found = dr.await_condition("Ready", "False", "PlainBoltRefused", 15)
+    assert f"write bolt+s://localhost:{port} into spec.external.uri of secondary-cluster" in found["message"]
+    time.sleep(1)
+    seen.clear()
+    time.sleep(6)
+    assert seen == []
+    manifest = dr.cluster_manifest("secondary")
+    manifest["spec"]["external"]["replicationUri"] = f"bolt://localhost:{port}"
+    dr.apply(manifest)
+    wait_for(
+        "the links' own address is refused",
+        lambda: "spec.external.replicationUri of secondary-cluster" in dr.condition("Ready")["message"],
+        15,
+    )
+    assert seen == []
+    reach(dr, "secondary")
+    dr.settled("primary", HEALED_WITHIN)
+
+
+def test_a_certificate_that_expires_is_no_death(dr: World) -> None:
+    """It is named, nothing is promoted, and replication goes on by itself with the next certificate."""
+    dr.set_up()
+    dr.operator.start()
+    dr.settled("primary")
+    dr.await_condition("FailoverReady", "True")
+    primary = dr.sites["primary"]
+    try:
+        primary.show("expired")
+        found = dr.await_condition("Ready", "False", "CertificateExpired", 30)
+        assert "renew the server's certificate" in found["message"]
+        end = time.monotonic() + 15  # three leases
+        while time.monotonic() < end:
+            status = dr.status()
+            assert (status["activeSite"], status["epoch"]) == ("primary", 1)
+            assert status["failover"].get("history", []) == []
+    finally:
+        primary.show("good")
+    primary.query("CREATE (:After {uid: 1})")
+    dr.await_condition("Ready", "True", seconds=HEALED_WITHIN)
+    wait_for("replicated", lambda: dr.sites["secondary"].query("MATCH (a:After) RETURN a.uid AS n"), 20)
+    assert_equal(*(server.query for server in dr.sites.values()))
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_credentials_are_rotated_in_either_order(dr: World, site: str) -> None:
+    dr.set_up()
+    dr.operator.start()
+    dr.settled("primary")
+    server, other = dr.sites[site], dr.sites["secondary" if site == "primary" else "primary"]
+    query(dr, site, "CREATE OR REPLACE USER operator SET PASSWORD 'first-4711' CHANGE NOT REQUIRED", "system")
+    sign_in(dr, site, "operator", "first-4711")
+    rounds = (("second-4711", "database first"), ("third-4711", "Secret first"))
+    for number, (password, order) in enumerate(rounds):
+        steps = [
+            lambda p=password: query(dr, site, f"ALTER USER operator SET PASSWORD '{p}' CHANGE NOT REQUIRED", "system"),
+            lambda p=password: sign_in(dr, site, "operator", p),
+        ]
+        for step in steps if order == "database first" else reversed(steps):
+            step()
+            time.sleep(4)
+        dr.sites["primary"].query("CREATE (:Turn {uid: $n})", n=number)
+        wait_for(
+            f"replicated after {order}",
+            lambda n=number: dr.sites["secondary"].query("MATCH (t:Turn {uid: $n}) RETURN t.uid AS n", n=n),
+            HEALED_WITHIN,
+        )
+        dr.await_condition("Ready", "True", seconds=HEALED_WITHIN)
+    assert dr.status()["epoch"] == 1
+    assert_equal(server.query, other.query)
+
+
+def test_a_witness_that_refuses_is_named_and_heals(dr: World) -> None:
+    """Replication needs none, so `Ready` stays; `FailoverReady` and one event say what is to be done."""
+    dr.set_up()
+    good = {"AWS_ACCESS_KEY_ID": dr.s3.access_key, "AWS_SECRET_ACCESS_KEY": dr.s3.secret_key}
+    dr.operator.start()
+    dr.settled("primary")
+    dr.await_condition("FailoverReady", "True")
+    dr.secret("witness-keys", **(good | {"AWS_SECRET_ACCESS_KEY": "wrong-4711"}))
+    dr.operator.kill9()
+    dr.operator.start()
+    found = dr.await_condition("FailoverReady", "False", "WitnessRefused", 30)
+    assert "credentialsSecret" in found["message"]
+    assert dr.condition("Ready")["status"] == "True"
+    dr.secret("witness-keys", **good)
+    dr.await_condition("FailoverReady", "True", seconds=HEALED_WITHIN)
+    manifest = dr.recovery_manifest()
+    manifest["spec"]["failover"]["quorum"]["witness"]["bucket"] = "no-such-bucket"
+    dr.apply(manifest)
+    found = dr.await_condition("FailoverReady", "False", "WitnessMissing", 30)
+    assert "no-such-bucket" in found["message"]
+    assert dr.condition("Ready")["status"] == "True"
+    dr.apply(dr.recovery_manifest())
+    dr.await_condition("FailoverReady", "True", seconds=HEALED_WITHIN)
+    wait_for("both are told", lambda: {"WitnessRefused", "WitnessMissing"} <= {event[0] for event in told(dr)}, 10)
+    assert [event[0] for event in told(dr)].count("WitnessRefused") == 1
+
+
+def test_a_lost_reference_stops_nothing_that_runs(dr: World) -> None:
+    """The admin Secret of a running pair is deleted: it is said, and replication and failover go on with what they
+    had."""
+    dr.set_up()
+    dr.operator.start()
+    dr.settled("primary")
+    dr.kubectl("delete", "secret", "primary-admin")
+    dr.kubectl("patch", "n4c", CLUSTERS["primary"], "--type=merge", "-p", '{"spec":{"edition":"community"}}')
+    dr.await_condition("Ready", "False", "ReferenceUnresolved", 20)
+    dr.sites["primary"].query("CREATE (:Still {uid: 1})")
+    wait_for("replicated", lambda: dr.sites["secondary"].query("MATCH (s:Still) RETURN s.uid AS n"), 20)
+    dr.request("secondary")
+    wait_for("switched over", lambda: dr.status().get("activeSite") == "secondary", 60, 0.2)
+    sign_in(dr, "primary")
+    dr.settled("secondary", 60)
+    dr.await_condition("Ready", "True", seconds=HEALED_WITHIN)
+
+
+def test_one_database_has_one_owner_and_others_are_served(dr: World) -> None:
+    """A second resource over the same pair is refused; one that leads nowhere is told so; the first goes on."""
+    dr.set_up()
+    dr.operator.start()
+    dr.settled("primary")
+    for name, refs in (("thief", CLUSTERS), ("nowhere", {"primary": "no-such", "secondary": "cluster"})):
+        manifest = dr.recovery_manifest()
+        manifest["metadata"]["name"] = name
+        manifest["spec"]["primaryClusterRef"], manifest["spec"]["secondaryClusterRef"] = refs.values()
+        dr.apply(manifest)
+
+    def ready(name: str) -> dict[str, Any]:
+        status = json.loads(dr.kubectl("get", "n4dr", name, "-o", "json")).get("status") or {}
+        return next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), {})
+
+    wait_for("the second is refused", lambda: ready("thief").get("reason") == "OwnedByAnother", 20)
+    assert f"{dr.namespace}/{DR}" in ready("thief")["message"]
+    wait_for("the third is told", lambda: ready("nowhere").get("reason") == "ReferenceUnresolved", 20)
+    dr.sites["primary"].query("CREATE (:Served {uid: 1})")
+    wait_for("replicated", lambda: dr.sites["secondary"].query("MATCH (s:Served) RETURN s.uid AS n"), 20)
+    assert dr.condition("Ready")["status"] == "True"
+    for site in CLUSTERS:
+        stored = json.loads(dr.kubectl("get", "n4c", CLUSTERS[site], "-o", "json"))["status"]
+        assert (stored["recovery"], cluster_condition(dr, site)["status"]) == (DR, "True")
+    for name, reason in (("thief", "OwnedByAnother"), ("nowhere", "ReferenceUnresolved")):
+        assert [event[0] for event in told(dr, name)].count(reason) == 1
+    owners = [server.query("MATCH (s:__Neo4jDRSite) RETURN s.dr AS dr") for server in dr.sites.values()]
+    assert owners == [[{"dr": f"{dr.namespace}/{DR}"}]] * 2
+
+
+def test_addresses_are_taken_in_their_order_and_shown(dr: World) -> None:
+    """The resource's endpoints where a cluster has no address, then what the standby knows of the primary."""
+    dr.set_up()
+    for site in CLUSTERS:
+        manifest = dr.cluster_manifest(site)
+        del manifest["spec"]["external"]
+        manifest["spec"]["disasterRecovery"]["primaryEndpoint"] = "told.invalid:7001"
+        dr.kubectl("delete", "n4c", CLUSTERS[site])
+        dr.apply(manifest)
+    dr.operator.start()
+
+    def shown() -> dict[str, tuple[str, str, bool]]:
+        return {e["site"]: (e["address"], e["source"], e["encrypted"]) for e in dr.status().get("endpoints") or []}
+
+    service = f"neo4j://secondary-cluster.{dr.namespace}.svc.cluster.local:7687"
+    wait_for(
+        "what is known without the resource",
+        lambda: (
+            shown()
+            == {
+                "primary": ("neo4j://told.invalid:7001", "spec.disasterRecovery.primaryEndpoint", False),
+                "secondary": (service, "Service", False),
+            }
+        ),
+        20,
+    )
+    manifest = dr.recovery_manifest()
+    manifest["spec"]["replication"] = {"encryption": True}
+    networking = {"endpoints": {"primary": "one.invalid", "secondary": "two.invalid:7002"}}
+    manifest["spec"]["crossRegion"]["networking"] = networking
+    dr.apply(manifest)
+    source = "spec.crossRegion.networking.endpoints"
+    wait_for(
+        "the resource's own, under TLS",
+        lambda: (
+            shown()
+            == {
+                "primary": ("neo4j+s://one.invalid:7687", f"{source}.primary", True),
+                "secondary": ("neo4j+s://two.invalid:7002", f"{source}.secondary", True),
+            }
+        ),
+        20,
+    )
+    for site in CLUSTERS:
+        dr.apply(dr.cluster_manifest(site))
+    dr.settled("primary", HEALED_WITHIN)
+    uris = {site: (server.uri, "spec.external.uri", True) for site, server in dr.sites.items()}
+    wait_for("the clusters' own", lambda: shown() == uris, 10)
