@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from lab_support import eventually
 
-from lab import builds, doctor
+from lab import builds, doctor, image
 from lab.builds import recipes, toolchain
 from lab.builds.recipes import BuildError, GoProgram, Recipe
 from lab.process import RUN_VARIABLE, of_run
@@ -179,3 +179,29 @@ def test_the_doctor_names_each_missing_tool_and_touches_nothing(
     lines = capsys.readouterr().err.splitlines()
     assert [line.split()[2] for line in lines] == ["go", "java", "maven"]
     assert all(" - " in line for line in lines)
+
+
+def test_the_image_layer_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Root first, then each tool by name, with the way to get it."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert image.why_not() == "building and starting the image takes root"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "_system", lambda name: None)
+    assert image.why_not() == "missing: buildah, debootstrap (python -m lab doctor --image)"
+
+
+def test_the_image_is_built_anew_when_something_in_it_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file of the package, the list of packages, the Dockerfile: another key each; bytecode: the same."""
+    for name in (*image.CONTEXT, "neo4j_dr_operator/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(image, "ROOT", tmp_path)
+    keys = [image.IMAGE.key()]
+    for name in ("neo4j_dr_operator/a.py", "requirements.txt", "Dockerfile"):
+        (tmp_path / name).write_text("2")
+        keys.append(image.IMAGE.key())
+    assert len(set(keys)) == 4
+    (tmp_path / "neo4j_dr_operator/__pycache__").mkdir()
+    (tmp_path / "neo4j_dr_operator/__pycache__/a.pyc").write_text("3")
+    assert image.IMAGE.key() == keys[-1]
