@@ -133,10 +133,10 @@ def _standby_down(facts: Facts) -> str | None:
     site = next((site for site in facts.standbys if site.verdict in ("DOWN", "DEGRADED")), None)
     if site is None:
         return None
-    return (
-        f"Bring {site.cluster} back ({site.verdict}: {site.evidence or 'no evidence given'}); the active site goes on "
-        "without it, and the standby catches up by itself."
-    )
+    then = "it is made read-only, compared, and follows if it holds nothing of its own"
+    if facts.phase != "Unprotected":
+        then = "the active site goes on without it, and it catches up by itself"
+    return f"Bring {site.cluster} back ({site.verdict}: {site.evidence or 'no evidence given'}): {then}."
 
 
 def _not_supported(facts: Facts) -> str | None:

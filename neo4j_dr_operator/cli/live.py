@@ -27,10 +27,13 @@ def watch(session: Session) -> NoReturn:
     kube = session.kube()
     namespace = session.namespace(kube)
     watching = Watching(kube, namespace, session.options.name)
-    _first(session, watching, namespace)
-    if session.streams.drawn and session.options.output is None:
-        _draw(session, watching, namespace)
-    _append(session, watching, namespace)
+    try:
+        _first(session, watching, namespace)
+        if session.streams.drawn and session.options.output is None:
+            _draw(session, watching, namespace)
+        _append(session, watching, namespace)
+    finally:
+        watching.close()
 
 
 def _first(session: Session, watching: Watching, namespace: str | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,12 +21,15 @@ from neo4j_dr_operator.cli.reading import KIND_MISSING, assemble, unreadable
 from neo4j_dr_operator.errors import KubernetesError, KubernetesUnreachable, NotFound, WatchExpired
 
 if TYPE_CHECKING:
-    from neo4j_dr_operator.kube.user import UserKube
+    from neo4j_dr_operator.kube.user import UserKube, Watch
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds before the API server is tried again; doubled up to the longest."""
 SETTLE = 0.05
 """Seconds to wait for what belongs to a change that has been seen: a patch of both clusters is one picture."""
+
+GOODBYE = 1.0
+"""Seconds that the threads have to end."""
 
 Objects = dict[tuple[str, str], Document]
 
@@ -41,7 +45,7 @@ class Seen:
 
 
 class _Follower(threading.Thread):
-    """Follows one kind until the process ends."""
+    """Follows one kind until it is stopped."""
 
     def __init__(
         self, kube: UserKube, kind: Kind, namespace: str | None, name: str | None, put: Callable[[Seen], None]
@@ -50,12 +54,20 @@ class _Follower(threading.Thread):
         self._kube, self._kind, self._namespace, self._name, self._put = kube, kind, namespace, name, put
         self._objects: Objects = {}
         self._seen = False
+        self._watch: Watch | None = None
         self._end = threading.Event()
 
+    def stop(self) -> None:
+        """Wake the thread wherever it waits for events, and let it end."""
+        self._end.set()
+        if self._watch is not None:
+            self._watch.stop()
+
     def run(self) -> None:
+        """Until stopped, or refused at the first look."""
         pause = FIRST_PAUSE
         version = ""
-        while True:
+        while not self._end.is_set():
             try:
                 if not version:
                     version = self._list()
@@ -66,6 +78,8 @@ class _Follower(threading.Thread):
                 version = ""
                 continue
             except KubernetesError as error:
+                if self._end.is_set():
+                    return
                 # an API server that has just started refuses what it allows a moment later
                 if not self._seen and not isinstance(error, KubernetesUnreachable):
                     self._put(Seen(self._kind, fatal=error))
@@ -86,7 +100,10 @@ class _Follower(threading.Thread):
 
     def _follow(self, version: str) -> str:
         """Watch until the API server ends it; returns the version up to which everything was seen."""
-        for event in self._kube.watch(GROUP, VERSION, self._kind.plural, self._namespace, self._name, version):
+        self._watch = self._kube.watch(GROUP, VERSION, self._kind.plural, self._namespace, self._name, version)
+        if self._end.is_set():  # stopped while the watch was being opened
+            return version
+        for event in self._watch:
             version = event.object["metadata"]["resourceVersion"]
             if event.type == "BOOKMARK":
                 continue
@@ -133,8 +150,19 @@ class Watching:
         """Begin to follow. `name`: one resource of the namespace, None for all."""
         self.view = View()
         self._queue: queue.SimpleQueue[Seen] = queue.SimpleQueue()
+        self._followers: list[_Follower] = []
         for kind, one in ((DISASTER_RECOVERY, name), (CLUSTER, None)):
-            _Follower(kube, kind, namespace, one, self._queue.put).start()
+            self._followers.append(_Follower(kube, kind, namespace, one, self._queue.put))
+        for follower in self._followers:
+            follower.start()
+
+    def close(self) -> None:
+        """Stop following. A thread still inside the client when the interpreter ends can abort the process."""
+        for follower in self._followers:
+            follower.stop()
+        end = time.monotonic() + GOODBYE
+        for follower in self._followers:
+            follower.join(max(0.0, end - time.monotonic()))
 
     def wait(self, seconds: float | None) -> bool:
         """Wait for something to be seen, at most so long; whether the view is another one now.

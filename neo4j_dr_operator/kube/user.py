@@ -37,6 +37,32 @@ class Event:
     object: dict[str, Any]
 
 
+class Watch:
+    """Events as they come, until the API server ends the watch. Read in one thread; any may call `stop`."""
+
+    def __init__(
+        self, answer: urllib3.HTTPResponse, call: Callable[[Callable[[], bytes | None]], bytes | None]
+    ) -> None:
+        """`call` runs a read and turns the client's exceptions into ours."""
+        self._answer, self._call = answer, call
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raises WatchExpired when the version it began at is forgotten, KubernetesUnreachable when the line breaks."""
+        lines = _lines(self._answer)
+        try:
+            while (line := self._call(lambda: next(lines, None))) is not None:
+                yield _event(line)
+        finally:
+            self._answer.close()
+
+    def stop(self) -> None:
+        """Break the line: whoever reads is woken by KubernetesUnreachable, or by the end."""
+        try:
+            self._answer.shutdown()
+        except (ValueError, RuntimeError, OSError):  # it has ended by itself
+            return
+
+
 class UserKube:
     """One context of a kubeconfig, or the service account of a pod."""
 
@@ -72,10 +98,10 @@ class UserKube:
 
     def watch(
         self, group: str, version: str, plural: str, namespace: str | None, name: str | None, since: str
-    ) -> Iterator[Event]:
-        """What happens to the objects after the version `since`, until the API server ends the watch.
+    ) -> Watch:
+        """Begin to watch what happens to the objects after the version `since`.
 
-        Raises WatchExpired when `since` is too old: list again. Raises KubernetesUnreachable when the line breaks.
+        Raises WatchExpired when `since` is too old (also later, while the events are read): list again.
         """
         extra = {
             "watch": True,
@@ -88,12 +114,7 @@ class UserKube:
         answer = self._call(lambda: self._listed(group, version, plural, namespace, name, limits, **extra))
         if answer.status >= 400:
             self._call(lambda: _refuse(answer))
-        lines = _lines(answer)
-        try:
-            while (line := self._call(lambda: next(lines, None))) is not None:
-                yield _event(line)
-        finally:
-            answer.close()
+        return Watch(answer, self._call)
 
     def _listed(
         self, group: str, version: str, plural: str, namespace: str | None, name: str | None, timeout: Any, **extra: Any
@@ -143,7 +164,7 @@ def _refuse(answer: Any) -> None:
     raise client.ApiException(http_resp=answer)
 
 
-def _lines(answer: Any) -> Iterator[bytes]:
+def _lines(answer: urllib3.HTTPResponse) -> Iterator[bytes]:
     """The lines of a streamed answer as they come."""
     buffer = b""
     for chunk in answer.stream(amt=None, decode_content=False):

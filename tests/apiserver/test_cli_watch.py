@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY
 from neo4j_dr_operator.cli.watching import Watching
 from neo4j_dr_operator.errors import KubernetesUnreachable, WatchExpired
-from neo4j_dr_operator.kube.user import Event, UserKube
+from neo4j_dr_operator.kube.user import UserKube, Watch
 from tests.apiserver.cli_terminal import (
     INTERRUPTED,
     SLOW,
@@ -118,7 +119,7 @@ class Forgetful(UserKube):
 
     def watch(
         self, group: str, version: str, plural: str, namespace: str | None, name: str | None, since: str
-    ) -> Iterator[Event]:
+    ) -> Watch:
         first = plural not in self.asked
         self.asked.append(plural)
         return super().watch(group, version, plural, namespace, name, "1" if first else since)
@@ -133,7 +134,7 @@ def test_what_the_api_server_has_forgotten_is_listed_anew(space: Space) -> None:
 
     def forgotten() -> bool:
         try:
-            next(kube.watch(GROUP, VERSION, DISASTER_RECOVERY.plural, space.name, None, "1"))
+            next(iter(kube.watch(GROUP, VERSION, DISASTER_RECOVERY.plural, space.name, None, "1")))
         except WatchExpired:
             return True
         except KubernetesUnreachable:  # it is ready, and its storage is not yet
@@ -154,6 +155,8 @@ def test_what_the_api_server_has_forgotten_is_listed_anew(space: Space) -> None:
         )
 
     wait_for("the change", seen, SLOW)
+    watching.close()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("watch-")]
 
 
 def test_colours_on_a_terminal_only_and_not_with_no_color(space: Space) -> None:

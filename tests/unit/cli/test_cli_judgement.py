@@ -118,6 +118,34 @@ def test_a_primary_that_answers_with_an_error_is_to_be_mended() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("phase", "then"), [("Replicating", "it catches up by itself"), ("Unprotected", "it is made read-only, compared")]
+)
+def test_a_standby_that_is_down_is_to_be_brought_back(phase: str, then: str) -> None:
+    snapshot = healthy()
+    changed(snapshot)["status"].update(phase=phase)
+    changed(snapshot)["status"]["health"][1].update(verdict="DOWN", evidence="refused")
+    said = advice.next_step(facts(snapshot)).sentence
+    assert said.startswith("Bring secondary-cluster back (DOWN: refused): ")
+    assert then in said
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "said"),
+    [
+        ("Seeding", "NotYetSupported", "Wait for the first copy"),
+        ("Replicating", "NotYetSupported", "Take these out of the spec"),
+        ("Pending", "AuthenticationFailed", "Look into Ready (AuthenticationFailed): wrong password"),
+    ],
+)
+def test_the_graver_rule_speaks(phase: str, reason: str, said: str) -> None:
+    snapshot = healthy()
+    recovery = changed(snapshot)
+    recovery["status"].update(phase=phase)
+    put(recovery, condition("Ready", "False", reason, "wrong password"))
+    assert advice.next_step(facts(snapshot)).sentence.startswith(said)
+
+
 def test_a_request_waits_until_it_has_been_handled() -> None:
     snapshot = healthy()
     changed(snapshot)["spec"]["failover"]["target"] = "secondary"
