@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from tests.bench import apply, failover, lag
+from tests.bench import apply, failover, lag, shipping
 
-figures = {"apply": apply.main(), "lag": lag.main(), "failover": failover.main()}
+figures = {"apply": apply.main(), "shipping": shipping.main(), "lag": lag.main(), "failover": failover.main()}
 path = Path(os.environ.get("BENCH_OUT", ".")) / "bench.json"
 path.write_text(json.dumps(figures, indent=1) + "\n")
 print(f"written to {path}")

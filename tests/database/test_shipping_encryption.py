@@ -30,6 +30,7 @@ def test_nothing_goes_to_a_store_that_does_not_encrypt(
     assert report["error"]["reason"] == "NotEncrypted"
     assert (key or "AES256") in report["error"]["message"]
     assert "no encryption" in report["error"]["message"]
+    worker.wait(lambda report: report["endTx"] is not None)
     source.query("CREATE (:Secret {uid: 1})")
     worker.wait(lambda report: report["backlogTransactions"] >= 1)
     assert list(store.objects()) == [f"{PATH.strip('/')}/{ARCHIVE}/encryption-probe"]

@@ -132,7 +132,7 @@ def test_a_key_changes_with_pins_flags_and_toolchain(monkeypatch: pytest.MonkeyP
 
 def test_pins_are_complete() -> None:
     """``go`` accepts each module as it is, without adding to go.mod or go.sum."""
-    for module in ("etcd", "helm", "kube", "toxiproxy", "versitygw"):
+    for module in ("etcd", "helm", "kube", "minio", "toxiproxy", "versitygw"):
         programs = [r for r in recipes.RECIPES.values() if isinstance(r, GoProgram) and r.module == module]
         command = [toolchain.go(), "list", "-deps", *(program.package for program in programs)]
         recipes.run(command, recipes.HERE / module, toolchain.go_environment())
