@@ -56,11 +56,13 @@ def _condition(type_: str, name: str | None = None) -> Column:
 
 
 def _name(length: int, why: str) -> Rule:
-    """Rule on ``metadata.name``, of which Kubernetes itself asks less."""
-    form = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+    """Rule on ``metadata.name``, of which Kubernetes itself asks less. Only for new objects: a name never changes, and
+    one from before the rule must go on taking status."""
+    form = matches(r"^[a-z]([-a-z0-9]*[a-z0-9])?$", "self.metadata.name")
     return rule(
-        f"self.metadata.name.size() <= {length} && {matches(form, 'self.metadata.name')}",
+        f"oldSelf.hasValue() || (self.metadata.name.size() <= {length} && {form})",
         f"metadata.name must be a letter and then lower-case letters, digits and -, at most {length} characters: {why}",
+        old_may_lack=True,
     )
 
 

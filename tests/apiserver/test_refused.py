@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from lab import ControlPlane
 from neo4j_dr_operator.api.kinds import KINDS
@@ -66,6 +67,41 @@ def test_refused(door: Door, stored: dict[str, dict[str, Any]], case: Case) -> N
 def test_accepted(door: Door, stored: dict[str, dict[str, Any]], case: Case) -> None:
     assert verdict(door, stored, case) is None
     MODELS[case.kind].read(case.body()["spec"])
+
+
+BETWEEN_FIELDS = (
+    "metadata.name",
+    "must be of type",
+    "Duplicate value",
+    "must be given once",
+    "must be named once",
+    "needed",
+    "needs ",
+    "exactly one of",
+    "must be another",
+    "must name",
+    "must not be more than",
+    "must be the region",
+    "write uri as",
+    "must be a key in the region",
+    "each item names",
+    "each cluster names",
+    "source must be",
+    "must not begin with xn--",
+    "nor end with",
+    "must not be blank",
+)
+"""Signs of what only the API server refuses: rules between fields. Formats and bounds are the models' as well."""
+
+
+def of_one_field(case: Case) -> bool:
+    return not case.changed and not any(sign in f"{case.line} {case.words}" for sign in BETWEEN_FIELDS)
+
+
+@pytest.mark.parametrize("case", [case for case in REFUSED if of_one_field(case)], ids=name)
+def test_the_models_refuse_formats_too(case: Case) -> None:
+    with pytest.raises(ValidationError):
+        MODELS[case.kind].read(case.body()["spec"])
 
 
 UNREADABLE = ("should match", "evaluating rule", "no such key")
