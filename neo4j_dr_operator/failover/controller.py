@@ -39,6 +39,7 @@ from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
 from neo4j_dr_operator.failover.telling import News, Teller, news
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
+from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
 from neo4j_dr_operator.shipping.supervision import ShipConfig
@@ -105,7 +106,7 @@ class RecoveryController:
             self.wake()
 
     def _essence(self, seen: Seen) -> object:
-        return due.essence(seen, shipping_view(self._shipper.worker or self._shipper.last))
+        return due.essence(seen, shipping_view(self._shipper.worker or self._shipper.last, self._places))
 
     def _reported(self) -> None:
         """The link's worker has reported, or ended."""
@@ -235,7 +236,7 @@ class RecoveryController:
             link=link_view(
                 self._supervisor.worker or self._supervisor.last,
                 time.time(),
-                {site: runtime.link_place for site, runtime in self._sites.items()},
+                self._places,
             ),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
@@ -250,6 +251,11 @@ class RecoveryController:
             unresolved=dict(self._references.problems),
             blocked=facts.blocked,
         )
+
+    @property
+    def _places(self) -> dict[Site, Place]:
+        """What people call the links' way to each site."""
+        return {site: runtime.link_place for site, runtime in self._sites.items()}
 
     # -- effects ----------------------------------------------------------------------------------------------------
 
@@ -310,7 +316,7 @@ class RecoveryController:
             lag=lag,
             ship_every=shipping.interval.seconds if shipping.enabled else None,
             archive=f"s3://{archive.bucket}/{archive.key(self.dr)}" if archive is not None else "",
-            shipping=shipping_view(self._shipper.worker or self._shipper.last),
+            shipping=shipping_view(self._shipper.worker or self._shipper.last, self._places),
             ship_problem=self._references.archive_problem,
             backup=spec.backup.enabled,
             now=time.time(),

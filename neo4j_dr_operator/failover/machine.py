@@ -59,7 +59,7 @@ def decide(
     The caller stores a changed state before it runs any action of a later decision; the actions of a decision that
     changed the state are empty or harmless to repeat.
     """
-    settled = settle(state, desired)
+    settled = _reached(settle(state, desired), seen)
     if settled.epoch == 0 or superseded(settled, seen):
         return adopt(settled, desired, seen, dr)
     taken = foreign(seen, dr)
@@ -72,6 +72,13 @@ def decide(
             return Decision(escalate(settled, request, now), "Requested: an emergency failover")
         return advance(settled, desired, seen, votes, now)
     return _accept(settled, desired, seen, votes, now) or _rest(settled, desired, seen, now)
+
+
+def _reached(state: ControlState, seen: Seen) -> ControlState:
+    """Remember the address at which a site is seen UP."""
+    found = {site: view.address for site, view in seen.sites.items() if view.verdict is Verdict.UP and view.address}
+    merged = {**state.reached, **found}
+    return state if merged == state.reached else state.model_copy(update={"reached": merged})
 
 
 def _more_urgent(request: Requested, operation: Operation) -> bool:
@@ -96,7 +103,7 @@ def _accept(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, no
         accepted = SyncRequest(direction=direction, requested_at=now.wall, refused=refused)
         started = handle_sync(state.model_copy(update={"sync": accepted}), sync)
         return Decision(started, f"Sync {direction} requested", holder=state.active, link=link_for(state))
-    if desired.automatic and desired.witness and seen.sites[state.active].verdict is Verdict.DOWN:
+    if desired.automatic and desired.witness and votes.probe.opinion == "DOWN":
         evidence = tuple(str(vote) for vote in votes.votes)
         return Decision(begin(state, seen, "failover", now, evidence), f"Detected: {votes.probe.evidence}")
     return None

@@ -65,8 +65,10 @@ def link_lag(worker: Worker[LinkConfig] | None, state: ControlState, beating: bo
     return None
 
 
-def shipping_view(worker: Worker[ShipConfig] | None) -> ShippingView | None:
-    """The log shipper as last reported, None when none is wanted."""
+def shipping_view(
+    worker: Worker[ShipConfig] | None, places: Mapping[Site, Place] = MappingProxyType({})
+) -> ShippingView | None:
+    """The log shipper as last reported, None when none is wanted. `places`: what people call the sites."""
     if worker is None:
         return None
     report, config = worker.report, worker.config
@@ -81,5 +83,5 @@ def shipping_view(worker: Worker[ShipConfig] | None) -> ShippingView | None:
         up_to=report.get("upTo"),
         backlog=report.get("backlogTransactions"),
         reason=error.get("reason"),
-        message=error.get("message") or "",
+        message=_explained(error, config.site, {config.site: places[config.site]} if places else {}),
     )

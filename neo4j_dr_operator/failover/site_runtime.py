@@ -97,6 +97,7 @@ class SiteRuntime:
             self.mark,
             self.survey,
             health.reason,
+            self.endpoint.address if self.endpoint is not None else "",
         )
 
     async def _run(self) -> None:

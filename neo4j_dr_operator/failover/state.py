@@ -132,6 +132,9 @@ class ControlState(Record):
     `standby` is where the other site stands: `seed` (to be filled), `following` (a consistent prefix), `returning`
     (after a promotion: to be made read-only and compared), `joining` (proven a prefix, its link is being made),
     `diverged` (holds transactions the active site does not), `lost` (its history cannot be compared).
+
+    `reached`: the address at which each site was last seen UP. Silence anywhere else is no sign of death: an address
+    that somebody has just written may be wrong.
     """
 
     epoch: int = 0
@@ -143,6 +146,7 @@ class ControlState(Record):
     operation: Operation | None = None
     synced: Synced | None = None
     sync: SyncRequest | None = None
+    reached: dict[Site, str] = Field(default_factory=dict)
     handled: Handled = Field(default_factory=Handled)
     history: list[HistoryEntry] = Field(default_factory=list)
 

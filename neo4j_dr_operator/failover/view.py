@@ -65,7 +65,8 @@ class SiteView:
     """One site as last seen. `access` and `mark` are None until they have been read; times are monotonic seconds.
 
     `access_since`: when the present access was first seen, in a row of sights not broken by any change. `survey`: of a
-    database without a mark only. `reason`: what the last probe failed with.
+    database without a mark only. `reason`: what the last probe failed with. `address`: where it is
+    looked for.
     """
 
     verdict: Verdict = Verdict.UNKNOWN
@@ -76,6 +77,7 @@ class SiteView:
     mark: Mark | None = None
     survey: Survey | None = None
     reason: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,20 @@ def ballot(state: ControlState, seen: Seen, stream_silence: float) -> Ballot:
 
 def _probe(state: ControlState, seen: Seen) -> Vote:
     view = seen.sites[state.active]
+    if view.verdict is Verdict.DOWN and (unproven := _unproven(state, seen)) is not None:
+        return Vote("operator's probe", "UNKNOWN", unproven)
     opinion: Opinion = (
         "DOWN" if view.verdict is Verdict.DOWN else "UNKNOWN" if view.verdict is Verdict.UNKNOWN else "UP"
     )
     return Vote("operator's probe", opinion, view.evidence)
+
+
+def _unproven(state: ControlState, seen: Seen) -> str | None:
+    """Why silence of the active site proves nothing: it has not been seen at this address, which may be wrong."""
+    address, reached = seen.sites[state.active].address, state.reached.get(state.active)
+    if not address or reached is None or reached == address:
+        return None
+    return f"{state.active} was never seen at {address}, only at {reached}: the new address may be wrong"
 
 
 def _stream(state: ControlState, seen: Seen, silence: float) -> Vote:
@@ -122,6 +132,8 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
         return "NoWitness: set spec.failover.quorum.witness; without a third vote nothing is promoted by itself"
     if seen.witness is None or not seen.witness.reachable:
         return f"{seen.witness.reason}: {seen.witness.message}" if seen.witness else "WitnessUnreachable: not read yet"
+    if (unproven := _unproven(state, seen)) is not None:
+        return f"AddressUnproven: {unproven}"
     if seen.witness.epoch > state.epoch:
         return f"WitnessAhead: the witness is at epoch {seen.witness.epoch}, held by {seen.witness.holder}"
     link = seen.link

@@ -20,6 +20,8 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 1.0
 """Pause in seconds after a failure that may pass."""
 
 RETRIED = (errors.DatabaseUnreachable, errors.TransientFailure)
+LOCKED_OUT = (errors.AuthenticationFailed, errors.CertificateRejected, errors.PlainServer, errors.TlsRequired)
+"""What somebody has to mend, here or at the server; a worker goes on looking."""
 AHEAD = 4
 """Batches that are read ahead."""
 

@@ -30,6 +30,7 @@ from neo4j_dr_operator.replication.heartbeat import Beat, Pulse
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.reader import (
     FIRST_BACKOFF,
+    LOCKED_OUT,
     LONGEST_BACKOFF,
     RETRIED,
     Reader,
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 
 EXIT_FINISHED, EXIT_FAILED, EXIT_ORPHANED = 0, 3, 4
 TAKE_SECONDS = 0.2
-LOCKED_OUT = (errors.AuthenticationFailed, errors.CertificateRejected, errors.PlainServer, errors.TlsRequired)
-"""What somebody has to mend, here or at the server; the worker goes on looking."""
 RECORDS_VARIABLE = "NEO4J_DR_JOURNAL_RECORDS"
 """Environment variable for tests: compact the map's journal after so many records."""
 

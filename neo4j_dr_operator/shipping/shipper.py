@@ -15,7 +15,7 @@ from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.faults import Faults
-from neo4j_dr_operator.replication.reader import RETRIED, Reader
+from neo4j_dr_operator.replication.reader import LOCKED_OUT, RETRIED, Reader
 from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.stream import SourceFailure, from_source
 from neo4j_dr_operator.shipping.chain import Chain, NotEncrypted, SegmentConflict, Tail
@@ -33,7 +33,6 @@ LONGEST_PAUSE, LONGEST_WAIT = 1.0, 0.5
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 PROBE_AGAIN = 30.0
 """Seconds until a store that did not encrypt is asked again."""
-REFUSALS = 3
 LOSSES = 3
 """How often in a row a position has to be refused before it is given up: a member that lags refuses it, too."""
 MARGIN_MILLIS = 5000
@@ -57,7 +56,7 @@ class Shipper:
         self._chain = Chain(bucket, config.archive, config.epoch, config.encryption)
         self._finishing = threading.Event()
         self._lost: Position | None = None
-        self._losses = self._refusals = 0
+        self._losses = 0
         self._backoff = FIRST_BACKOFF
         self._mark_at = 0.0
         if self._start is not None:
@@ -105,8 +104,8 @@ class Shipper:
                 return PROBE_AGAIN
             case errors.PositionLost():
                 return 1.0
-            case errors.AuthenticationFailed() if self._refusals < REFUSALS:
-                self._refusals += 1  # a server that has just come up may refuse everybody for a moment
+            case _ if isinstance(error, LOCKED_OUT):
+                return LONGEST_BACKOFF  # this process knows when the server may be asked again; another one would ask
             case errors.DatabaseError() if not isinstance(error, RETRIED):
                 return None
             case errors.ObjectStoreUnreachable() | errors.DatabaseError():
@@ -210,7 +209,7 @@ class Shipper:
 
     def _take(self, segment: OpenSegment, chunk: Chunk) -> OpenSegment:
         """Add a chunk; the segment that is open then."""
-        self._losses = self._refusals = 0
+        self._losses = 0
         self._status.saw(chunk.position.tx)
         try:
             segment.add(chunk, time.monotonic(), time.time())

@@ -30,6 +30,24 @@ from neo4j_dr_operator.health.verdict import Verdict
 AUTOMATIC = Desired(automatic=True, witness=True)
 
 
+def test_silence_at_an_address_that_was_never_proven_is_no_death() -> None:
+    """Somebody wrote a wrong address: everything falls silent at once, and nobody has died."""
+    state = following(reached={"primary": "bolt+s://right:7687"})
+    for address, opinion in (("bolt+s://right:7687", "DOWN"), ("bolt+s://wrong:7687", "UNKNOWN"), ("", "DOWN")):
+        primary = replace(down(site()), address=address)
+        sight = seen(sites={"primary": primary, "secondary": standby()}, link=DEAD_LINK, witness=SILENT)
+        votes = ballot(state, sight, 5.0)
+        assert (votes.probe.opinion, votes.dead) == (opinion, opinion == "DOWN")
+        decision = step(state, Desired(automatic=True, witness=True), sight)
+        assert (decision.state.operation is not None) == (opinion == "DOWN")
+
+
+def test_an_address_is_proven_by_being_seen_there() -> None:
+    state = following(reached={"primary": "bolt+s://old:7687"})
+    moved = seen(sites={"primary": replace(site(), address="bolt+s://new:7687"), "secondary": standby()})
+    assert step(state, Desired(), moved).state.reached == {"primary": "bolt+s://new:7687"}
+
+
 def dead(**other: Any) -> Seen:
     sites = {"primary": down(site()), "secondary": standby()}
     return seen(**({"sites": sites, "link": DEAD_LINK, "witness": SILENT} | other))
