@@ -64,6 +64,7 @@ class SiteRuntime:
     async def part(self) -> None:
         """Let go of the site: no connection stays, and no link may use the address."""
         self.endpoint = self.link_endpoint = None
+        self.place = self.link_place = Place(self.place.cluster)
         await self._turn(None)
 
     async def _turn(self, db: AsyncDatabase | None) -> None:
