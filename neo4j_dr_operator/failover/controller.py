@@ -366,8 +366,9 @@ class RecoveryController:
 
     async def _not_ready(self, reason: str, message: str, **more: Any) -> float:
         """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
-        if self._told():  # not everything that is there has been seen yet
-            return due.TICK
+        if self._told():  # not everything that is there has been seen yet: an event will wake us, or time
+            self._restless = False
+            return max(due.TICK, self._began + due.BEGINNING - time.monotonic())
         generation = int(self._writer.body["metadata"].get("generation") or 0)
         claim = Claim("Ready", False, reason, message)
         await self._put(publish.not_ready(self._writer.status, claim, generation, time.time(), more))

@@ -18,7 +18,7 @@ from typing import Any
 from lab import S3, ControlPlane, Lab, Neo4j
 from tests.scenario.world import DR, ROOT, World, wait_for, world
 
-SECONDS = float(os.environ.get("BENCH_REST_SECONDS", "30"))
+SECONDS = float(os.environ.get("BENCH_REST_SECONDS", "60"))
 SETTLE = 10.0
 """Seconds of rest before anything is measured."""
 MANY = 50

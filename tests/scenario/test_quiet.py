@@ -4,47 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from typing import Any
 
+from tests.scenario.audit import Requests
 from tests.scenario.world import DR, World, wait_for
 
 REST_SECONDS = 30.0
-WRITES = {"create", "update", "patch", "delete", "deletecollection"}
-
-
-class Requests:
-    """What the API server answered to everybody but kubectl, in one namespace, from a moment on."""
-
-    def __init__(self, world: World) -> None:
-        self._log, self._namespace = world.plane.audit_log, world.namespace
-        self._at = self._log.stat().st_size
-
-    def since(self) -> list[dict[str, Any]]:
-        """Every request that has been answered since."""
-        with self._log.open("rb") as log:
-            log.seek(self._at)
-            entries = [json.loads(line) for line in log.read().split(b"\n")[:-1]]
-        return [
-            entry
-            for entry in entries
-            if entry.get("objectRef", {}).get("namespace") == self._namespace
-            and not entry.get("userAgent", "").startswith("kubectl")
-        ]
-
-    def writes(self) -> list[str]:
-        """Those that write, as words."""
-        return [self._words(entry) for entry in self.since() if entry["verb"] in WRITES]
-
-    def reads(self) -> Counter[str]:
-        """How often what was read; a watch that goes on is none."""
-        return Counter(self._words(e) for e in self.since() if e["verb"] not in WRITES and e["verb"] != "watch")
-
-    @staticmethod
-    def _words(entry: dict[str, Any]) -> str:
-        what = entry["objectRef"]
-        parts = [entry["verb"], what.get("resource"), what.get("subresource"), what.get("name")]
-        return " ".join(part for part in parts if part)
 
 
 def at_rest(world: World) -> None:
@@ -74,7 +38,7 @@ def quiet(world: World) -> None:
 def test_nothing_is_written_at_rest(dr: World) -> None:
     at_rest(dr)
     beats = dr.sites["primary"].query("MATCH (s:__Neo4jDRSite) RETURN s.heartbeat AS at")[0]["at"]
-    seen = Requests(dr)
+    seen = Requests(dr.plane.audit_log, dr.namespace)
     time.sleep(REST_SECONDS)
     assert seen.writes() == []
     reads = seen.reads()
@@ -96,7 +60,7 @@ def test_a_new_operator_writes_nothing(dr: World) -> None:
     at_rest(dr)
     before = dr.kubectl("get", "n4dr,n4c", "-o", "json")
     for clean in (True, False):
-        seen = Requests(dr)
+        seen = Requests(dr.plane.audit_log, dr.namespace)
         if clean:
             assert dr.operator.stop() == 0
         else:

@@ -1,0 +1,181 @@
+"""At rest on a real API server: many resources that wait, and one writer of statuses call by call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lab import ControlPlane, Lab
+from neo4j_dr_operator.api.base import GROUP, VERSION
+from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
+from neo4j_dr_operator.failover import due
+from neo4j_dr_operator.failover.statuses import StatusWriter
+from neo4j_dr_operator.kube.client import Kube
+from tests.scenario.audit import Requests
+from tests.scenario.world import Operator, wait_for
+
+ROOT = Path(__file__).parents[2]
+MANY = 50
+QUIET_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """An API server that writes down every request."""
+    plane = ControlPlane("rest", audit=True)
+    with Lab(plane):
+        plane.kubectl("apply", "-f", str(ROOT / "crds"))
+        for kind in KINDS:
+            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        yield plane
+
+
+def recovery(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": DISASTER_RECOVERY.kind,
+        "metadata": {"name": name},
+        "spec": {"primaryClusterRef": "nowhere-east", "secondaryClusterRef": "nowhere-west"},
+    }
+
+
+def apply(plane: ControlPlane, namespace: str, *items: dict[str, Any]) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(items)}
+    plane.kubectl("-n", namespace, "apply", "-f", "-", input=json.dumps(listed))
+
+
+def test_many_that_wait_for_references(plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    """Said once each, with one event each; then nothing is written and little read, by a new operator either."""
+    apply(plane, namespace, *(recovery(f"waits-{number}") for number in range(MANY)))
+    whole = Requests(plane.audit_log, namespace)
+    operator = Operator(plane, namespace, tmp_path / "operator.log", 0).start()
+    try:
+        wait_for("each says so", lambda: statuses(plane, namespace).count("ReferenceUnresolved") == MANY, 60, 0.5)
+        time.sleep(due.BEGINNING)
+        seen = Requests(plane.audit_log, namespace)
+        time.sleep(QUIET_SECONDS)
+        assert seen.writes() == []
+        assert sum(seen.reads().values()) <= MANY, f"what is missing may be asked for once a minute: {seen.reads()}"
+        writes = whole.writes()
+        assert len([write for write in writes if write.startswith("patch neo4jdisasterrecoveries status")]) == MANY
+        assert len([write for write in writes if write.startswith("create events")]) <= MANY
+        assert operator.stop() == 0
+        again = Requests(plane.audit_log, namespace)
+        operator.start()
+        wait_for("it has listed", lambda: any(read.startswith("list ") for read in again.reads()), 30)
+        time.sleep(QUIET_SECONDS)
+        assert again.writes() == []
+    finally:
+        assert operator.stop() == 0
+
+
+def statuses(plane: ControlPlane, namespace: str) -> list[str]:
+    """Reason of Ready of each resource."""
+    items = json.loads(plane.kubectl("-n", namespace, "get", "n4dr", "-o", "json").stdout)["items"]
+    conditions = [each for item in items for each in (item.get("status") or {}).get("conditions") or []]
+    return [each["reason"] for each in conditions if each["type"] == "Ready"]
+
+
+@dataclass
+class Stored:
+    """One resource on the API server, a writer of its status that has seen it, and what was written since."""
+
+    plane: ControlPlane
+    namespace: str
+    name: str
+    api: Kube
+    writer: StatusWriter
+    requests: Requests
+
+    def body(self) -> dict[str, Any]:
+        """As an event would bring it."""
+        got = self.plane.kubectl("-n", self.namespace, "get", "n4dr", self.name, "-o", "json", "--show-managed-fields")
+        return dict(json.loads(got.stdout))
+
+    def put(self, **status: Any) -> bool:
+        """Let the writer store a status."""
+        return asyncio.run(self.writer.store(status))
+
+    @property
+    def writes(self) -> int:
+        """How often the status was written."""
+        return len([write for write in self.requests.writes() if "status" in write])
+
+
+@pytest.fixture
+def stored(plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Stored:
+    for where in ("kubernetes.config", "kubernetes.config.kube_config"):  # read from the environment at import only
+        monkeypatch.setattr(f"{where}.KUBE_CONFIG_DEFAULT_LOCATION", str(plane.kubeconfig))
+    name, api = f"one-{uuid4().hex[:6]}", Kube()
+    apply(plane, namespace, recovery(name))
+    made = Stored(plane, namespace, name, api, StatusWriter(api, namespace, name), Requests(plane.audit_log, namespace))
+    assert made.writer.update(made.body())
+    return made
+
+
+def test_the_same_again_is_not_written(stored: Stored) -> None:
+    assert stored.put(phase="Replicating", replication=[{"site": "secondary", "lagSeconds": 0.4, "position": "a"}])
+    assert stored.put(phase="Replicating", replication=[{"site": "secondary", "lagSeconds": 0.4, "position": "a"}])
+    assert stored.put(phase="Replicating", replication=[{"site": "secondary", "lagSeconds": 1.9, "position": "b"}])
+    assert stored.writes == 1, "lag and position alone are not worth a write"
+    assert stored.put(phase="Replicating", replication=[{"site": "secondary", "lagSeconds": 31.0, "position": "b"}])
+    assert stored.writes == 2
+    assert stored.put(phase="Replicating", message=None)
+    assert stored.put(phase="Replicating", message="something")
+    assert stored.put(phase="Replicating", message=None)
+    assert "message" not in stored.body()["status"]
+
+
+def test_what_an_older_definition_drops_is_not_written_for_ever(stored: Stored) -> None:
+    """The API server prunes fields that its definition does not know."""
+    for _ in range(3):
+        assert stored.put(phase="Replicating", fieldOfANewerVersion="x")
+    assert "fieldOfANewerVersion" not in stored.body()["status"]
+    assert stored.writes == 1
+    assert stored.put(phase="Replicating", fieldOfANewerVersion="y")
+    assert stored.writes == 2
+
+
+def test_our_own_write_is_no_news(stored: Stored) -> None:
+    stored.put(phase="Replicating")
+    assert not stored.writer.update(stored.body())
+    patch(stored, {"spec": {"failover": {"automatic": True}}})
+    assert stored.writer.update(stored.body())
+    patch(stored, {"metadata": {"annotations": {"note": "1"}}})
+    assert stored.writer.update(stored.body())
+    assert not stored.writer.update(stored.body())
+    stored.plane.kubectl(
+        *("-n", stored.namespace, "patch", "n4dr", stored.name, "--subresource=status", "--type=merge"),
+        *("-p", '{"status":{"phase":"Edited"}}'),
+    )
+    assert stored.writer.update(stored.body())
+
+
+def test_a_conflict_over_the_spec_is_written_and_the_spec_is_still_news(stored: Stored) -> None:
+    """What was written had been decided on the older spec."""
+    patch(stored, {"spec": {"failover": {"automatic": True}}})
+    assert stored.put(phase="Replicating")
+    assert stored.body()["status"]["phase"] == "Replicating"
+    assert stored.writer.update(stored.body())
+
+
+def test_a_state_that_another_operator_moved_is_not_overwritten(stored: Stored, plane: ControlPlane) -> None:
+    assert stored.put(phase="Replicating", control={"epoch": 1})
+    second = StatusWriter(stored.api, stored.namespace, stored.name)
+    second.update(stored.body())
+    assert asyncio.run(second.store({"phase": "SwitchingOver", "control": {"epoch": 2}}))
+    assert not stored.put(phase="FailingOver", control={"epoch": 2})
+    assert stored.body()["status"]["phase"] == "SwitchingOver"
+
+
+def patch(stored: Stored, change: dict[str, Any]) -> None:
+    """As a user would."""
+    stored.plane.kubectl("-n", stored.namespace, "patch", "n4dr", stored.name, "--type=merge", "-p", json.dumps(change))
