@@ -13,7 +13,7 @@ CACHE := $(or $(NEO4J_DR_CACHE),$(HOME)/.cache/neo4j-dr-operator)
 # The first Python that is new enough; when there is none the doctor says so.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-KEY := $(shell { cat requirements-dev.txt; $(or $(PYTHON),python3) -VV; pwd; } 2>/dev/null | sha256sum | cut -c1-16)
+KEY := $(shell { cat requirements-dev.txt pyproject.toml; $(or $(PYTHON),python3) -VV; pwd; } 2>/dev/null | sha256sum | cut -c1-16)
 VENV := $(CACHE)/venv-$(KEY)
 PY := $(VENV)/bin/python
 
@@ -101,11 +101,11 @@ lint: venv ## ruff, mypy, import contracts, drift of the manifests
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict neo4j_dr_operator lab $(wildcard demo)
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then $(VENV)/bin/lint-imports; fi
-	@$(PY) -m neo4j_dr_operator crds --check crds
+	@$(PY) -m neo4j_dr_operator crds --check --docs docs/api.md crds
 
 .PHONY: crds
 crds: venv ## write crds/ anew from the models
-	@$(PY) -m neo4j_dr_operator crds crds
+	@$(PY) -m neo4j_dr_operator crds --docs docs/api.md crds
 
 .PHONY: manifests
 manifests: crds ## write what is made from crds/ and the chart: the chart's definitions, deploy/manifests

@@ -78,7 +78,8 @@ def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
     replication = []
     for item in status.get("replication") or []:
         kept = {key: value for key, value in item.items() if key not in VOLATILE}
-        kept["lag"] = int((item.get("lagSeconds") or 0) // 10)
+        lag = item.get("lagSeconds")
+        kept["lag"] = None if lag is None else int(lag // 10)
         seed = item.get("seed") or {}
         kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
         replication.append(kept)

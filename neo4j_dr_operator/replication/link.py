@@ -91,6 +91,19 @@ def streaming(state: LinkState) -> LinkState:
     return replace(state, phase=STREAMING)
 
 
+_MADE = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
+
+
+def prepare(database: Database) -> None:
+    """Make the bookkeeping's schema. Two workers race in spite of IF NOT EXISTS: one finds it made."""
+    for statement in SCHEMA:
+        try:
+            database.write(statement)
+        except errors.QueryFailed as error:
+            if error.code != _MADE:
+                raise
+
+
 def read(database: Database, link: str) -> LinkState | None:
     """The link's state, None when the target has no such link."""
     _, properties = database.row(_READ, link=link)

@@ -183,8 +183,7 @@ class Worker:
 
     def _attach(self) -> LinkWriter:
         config = self._config
-        for statement in link.SCHEMA:
-            self._target.write(statement)
+        link.prepare(self._target)
         state = link.read(self._target, config.link)
         if config.origin == "handover" and handover.wanted(state, config.epoch):
             self.status.become("handover")

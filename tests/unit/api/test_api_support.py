@@ -56,7 +56,9 @@ def test_the_list_is_what_the_table_says() -> None:
 
 def test_a_spec_that_asks_for_nothing_more_lists_nothing() -> None:
     assert support(recovery(), RECOVERY).fields == ()
-    served = recovery(failover={"rpo": "5m", "rto": "1m", "automatic": True}, replication={"encryption": True, "interval": "1m"})
+    served = recovery(
+        failover={"rpo": "5m", "rto": "1m", "automatic": True}, replication={"encryption": True, "interval": "1m"}
+    )
     assert support(served, RECOVERY).fields == ()
 
 
@@ -66,7 +68,7 @@ def test_the_first_recovery_of_the_guide_asks_for_no_safety_that_is_not_given() 
     assert set(found.fields) == {
         "spec.crossRegion.networking.vpcPeering",
         "spec.replication.compression",
-            "spec.failover.customChecks",
+        "spec.failover.customChecks",
         "spec.monitoring.prometheus.serviceMonitor",
         "spec.monitoring.alerting",
         "spec.backup",
