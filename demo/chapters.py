@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
-from demo import manifests, workload
+from demo import archive, manifests, workload
 from demo.stage import Stage, StoryError, instant
 
 FOLLOW_SHOWN = 5.0
@@ -275,10 +276,66 @@ def _judged(epoch: int) -> Any:
     return look
 
 
-CHAPTERS = {"replicate": replicate, "switchover": switchover, "failover": failover}
+# -- 4 -------------------------------------------------------------------------------------------------------------
+def api(stage: Stage) -> None:
+    """What is refused at the door, what is not acted on, both sides in one picture, and the archive in S3."""
+    _refusals(stage)
+    _honest(stage)
+    _archived(stage)
+
+
+def _refusals(stage: Stage) -> None:
+    with stage.screen.step("Mistakes are refused at the door"):
+        for spec in REFUSED:
+            line = f"kubectl patch n4dr {manifests.RECOVERY} --type=merge -p='{json.dumps({'spec': spec})}'"
+            stage.screen.command(line)
+            stage.screen.answer(stage.refused(line))
+
+
+def _honest(stage: Stage) -> None:
+    with stage.screen.step("What is not acted on is said"):
+        for path in stage.status.get("notYetSupported") or []:
+            stage.screen.note(f"not yet supported   {path}", "dim")
+        if not stage.status.get("notYetSupported"):
+            raise StoryError("the guide asks for more than there is, and the status does not say so")
+    with stage.screen.step("Both sides in one picture"):
+        stage.screen.command("kubectl neo4j-dr status")
+        stage.screen.answer(stage.picture())
+
+
+def _archived(stage: Stage) -> None:
+    """Every transaction acknowledged since the archive began stands in it, read by the documented format alone."""
+    with stage.screen.step("The archive in S3 is read"):
+        stage.await_status("the archive is written", lambda _: stage.holds("LogShippingHealthy"), 60, stage.message)
+        stage.writer.hold()
+        newest = max(n for n, _, _ in stage.writer.look())
+        deadline = time.monotonic() + 30
+        while newest not in (found := archive.read(stage.store, manifests.ARCHIVE_BUCKET)).numbers:
+            if time.monotonic() > deadline:
+                raise StoryError(f"transaction {newest} is acknowledged and not in the archive")
+            time.sleep(0.2)
+        stage.writer.go_on()
+        stage.screen.note(
+            f"{found.segments} segments of {found.epochs} epochs, {found.size:,} bytes; every checksum fits, every "
+            f"segment names the one before it; the newest write, number {newest}, is in it",
+            "dim",
+        )
+    stage.summary.append(("the archive", f"{len(found.numbers):,} numbered writes in {found.segments} segments"))
+
+
+REFUSED: tuple[dict[str, Any], ...] = (
+    {"replication": {"interval": "5 minutes"}},
+    {"backup": {"schedule": "0 25 * * *"}},
+    {"primaryClusterRef": "another-cluster"},
+    {"crossRegion": {"networking": {"networkPolicies": {"enabled": True, "allowedCIDRs": ["10.0.0.0/40"]}}}},
+)
+"""Mistakes that a user makes, as merge patches of the `spec`."""
+
+CHAPTERS = {"replicate": replicate, "switchover": switchover, "failover": failover, "api": api}
 """In the order of the story; the first is always told."""
 ABOUT = {
     "replicate": ("Replicate", "one graph, two regions"),
     "switchover": ("Planned switchover", "nothing may be lost"),
     "failover": ("Automatic failover", "what is lost is counted"),
+    "api": ("The API and the archive", "refused with a sentence, said where it is not there, kept in S3"),
 }

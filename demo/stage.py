@@ -61,8 +61,14 @@ class Stage:
 
     def shell(self, line: str, *, check: bool = True) -> str:
         """Run a line as a user types it, and return what it printed. Raises StoryError when it fails."""
+        done = self._run(line)
+        if check and done.returncode:
+            raise StoryError(f"{line}\n{(done.stdout + done.stderr).strip()}")
+        return done.stdout.strip()
+
+    def _run(self, line: str) -> subprocess.CompletedProcess[str]:
         path = f"{builds.program('kubectl').parent}:{os.environ.get('PATH', '')}"
-        done = subprocess.run(
+        return subprocess.run(
             ["bash", "-ec", line],
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "PATH": path},
             capture_output=True,
@@ -71,9 +77,6 @@ class Stage:
             check=False,
             cwd=ROOT,
         )
-        if check and done.returncode:
-            raise StoryError(f"{line}\n{(done.stdout + done.stderr).strip()}")
-        return done.stdout.strip()
 
     def typed(self, line: str) -> str:
         """Show a line, run it, show what it printed."""
@@ -81,6 +84,22 @@ class Stage:
         answer = self.shell(line)
         self.screen.answer(answer)
         return answer
+
+    def refused(self, line: str) -> str:
+        """Run a line that must fail, and return what it said. Raises StoryError when it is accepted."""
+        done = self._run(line)
+        if not done.returncode:
+            raise StoryError(f"accepted, and should not be: {line}")
+        return done.stderr.strip()
+
+    def picture(self) -> str:
+        """What ``kubectl neo4j-dr status`` shows."""
+        command = [sys.executable, "-m", "neo4j_dr_operator.cli", "status", manifests.RECOVERY]
+        settings = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_COLOR": "1", "COLUMNS": "110"}
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
+        if done.returncode > 1:  # 1: shown, and not healthy
+            raise StoryError(f"kubectl neo4j-dr status\n{done.stderr.strip()}")
+        return done.stdout.rstrip()
 
     def apply(self, manifest: dict[str, Any]) -> str:
         """``kubectl apply --validate=strict`` of one manifest."""
