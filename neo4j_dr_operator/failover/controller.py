@@ -310,13 +310,15 @@ class RecoveryController:
 
     def _objectives(self, spec: DisasterRecoverySpec, lag: float | None) -> Objectives:
         shipping, archive = spec.replication.log_shipping, self._references.archive
+        seen = shipping_view(self._shipper.worker or self._shipper.last, self._places)
+        self._references.archive_refused = seen is not None and seen.reason is not None
         return Objectives(
             support=support(spec, RECOVERY),
             rpo=spec.failover.rpo.seconds if spec.failover.rpo is not None else None,
             lag=lag,
             ship_every=shipping.interval.seconds if shipping.enabled else None,
             archive=f"s3://{archive.bucket}/{archive.key(self.dr)}" if archive is not None else "",
-            shipping=shipping_view(self._shipper.worker or self._shipper.last, self._places),
+            shipping=seen,
             ship_problem=self._references.archive_problem,
             backup=spec.backup.enabled,
             now=time.time(),

@@ -67,6 +67,8 @@ class References:
         """Where transactions are shipped to, None without log shipping."""
         self.archive_problem: tuple[str, str] | None = None
         """Why the archive cannot be reached at all: a reason and a sentence."""
+        self.archive_refused = False
+        """Whether the shipper is in trouble: its credentials may have been mended meanwhile."""
         self._sources, self._cluster, self._operator, self._sites = sources, cluster, operator, sites
         self._namespace, self._name = dr
         self._s3: tuple[S3Address, S3] | None = None
@@ -87,6 +89,8 @@ class References:
         return (
             not self.problems
             and not silent
+            and self.archive_problem is None
+            and not self.archive_refused
             and all(runtime.health.verdict is Verdict.UP for runtime in self._sites.values())
         )
 
