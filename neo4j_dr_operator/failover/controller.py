@@ -193,6 +193,7 @@ class RecoveryController:
         self._desired, self._looked = desired, self._essence(seen)
         silence = max(3.0, spec.failover.health_check.timeout.seconds)
         decision = decide(state, desired, seen, self._now(state), self.dr, silence)
+        log.debug("%s: %s", self.dr, decision.why)
         moved = decision.state != state
         if not moved and not due.acquainted(decision, seen) and self._told():
             self._act(decision)
