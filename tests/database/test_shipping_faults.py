@@ -165,12 +165,17 @@ def test_a_source_without_change_capture_is_given_up(source: Neo4j, store: Store
     assert store.archive().headers == []
 
 
-def test_a_wrong_password_is_given_up_and_not_shown(source: Neo4j, store: Store, ship: Ship) -> None:
+def test_a_wrong_password_is_told_not_shown_and_locks_nobody_out(source: Neo4j, store: Store, ship: Ship) -> None:
+    """The server locks an account after three wrong passwords in a row: the shipper asks seldom, and goes on asking."""
     from tests.database.process import Address
 
     worker = ship(origin=Address(source.uri, source.user, "not-the-password", source.ca_pem))
-    assert worker.ended() == 3
-    assert worker.report["error"]["reason"] == "SourceAuthFailed"
+    worker.wait(lambda report: (report["error"] or {}).get("reason") == "SourceAuthFailed")
+    for _ in range(7):
+        time.sleep(1)  # time in which it could lock the account
+        with source.driver() as driver:
+            driver.verify_connectivity()
+    assert worker.process.poll() is None
     assert "not-the-password" not in worker.log + str(worker.report)
 
 
