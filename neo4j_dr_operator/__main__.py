@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
         return ship()
     if arguments[:1] == ["crds"]:
-        from neo4j_dr_operator.api.crd import main as write_crds
+        from neo4j_dr_operator.api.generated import main as write_crds
 
         return write_crds(arguments[1:])
     options = _parser().parse_args(arguments)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lab import ControlPlane, Lab
-from neo4j_dr_operator.api.crd import render_all
+from neo4j_dr_operator.api.generated import render_all
 from neo4j_dr_operator.api.kinds import KINDS
 from tests.apiserver.door import printed, put
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from neo4j_dr_operator.api import crd
+from neo4j_dr_operator.api import crd, generated
 from neo4j_dr_operator.api.base import SpecModel, StatusModel
 from neo4j_dr_operator.api.kinds import KINDS
 
@@ -43,7 +43,7 @@ def root(kind: str) -> dict[str, Any]:
 
 
 def test_the_manifests_in_the_repository_are_up_to_date() -> None:
-    assert crd.check(ROOT / "crds") == []
+    assert generated.check(ROOT / "crds") == []
 
 
 @pytest.mark.parametrize("kind", [kind.kind for kind in KINDS])
@@ -92,8 +92,8 @@ def test_the_machine_keeps_whatever_it_wants() -> None:
 
 
 def test_text_is_the_same_every_time_and_reads_back() -> None:
-    rendered = crd.render_all()
-    assert rendered == crd.render_all()
+    rendered = generated.render_all()
+    assert rendered == generated.render_all()
     assert [yaml.safe_load(text) for text in rendered.values()] == [crd.definition(kind) for kind in KINDS]
 
 
@@ -116,13 +116,13 @@ def test_what_a_structural_schema_cannot_hold_is_an_error() -> None:
 
 
 def test_drift_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert crd.main([str(tmp_path)]) == 0
-    assert crd.main(["--check", str(tmp_path)]) == 0
+    assert generated.main([str(tmp_path)]) == 0
+    assert generated.main(["--check", str(tmp_path)]) == 0
     (tmp_path / "neo4jrestores.yaml").unlink()
     (tmp_path / "neo4jenterpriseclusters.yaml").write_text("kind: Other\n")
     (tmp_path / "old.yaml").write_text("kind: Old\n")
     capsys.readouterr()
-    assert crd.main(["--check", str(tmp_path)]) == 1
+    assert generated.main(["--check", str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "neo4jrestores.yaml: missing",
         "neo4jenterpriseclusters.yaml: differs from the models",
@@ -131,5 +131,5 @@ def test_drift_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_writing_touches_only_what_changed(tmp_path: Path) -> None:
-    assert len(crd.write(tmp_path)) == len(KINDS)
-    assert crd.write(tmp_path) == []
+    assert len(generated.write(tmp_path)) == len(KINDS)
+    assert generated.write(tmp_path) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neo4j_dr_operator.api import crd, support
+from neo4j_dr_operator.api import generated, support
 from neo4j_dr_operator.api.reference import render
 
 PAGE = Path(__file__).parents[3] / "docs" / "api.md"
@@ -20,7 +20,7 @@ def row(kind: str, field: str) -> list[str]:
 
 
 def test_the_page_in_the_repository_is_up_to_date() -> None:
-    assert crd.check_docs(PAGE, render()) == []
+    assert generated.check_docs(PAGE, render()) == []
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_what_is_not_acted_on_is_marked() -> None:
 
 def test_drift_of_the_page_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "api.md"
-    assert crd.main(["--check", "--docs", str(page)]) == 1
-    assert crd.main(["--docs", str(page)]) == 0
-    assert crd.main(["--check", "--docs", str(page)]) == 0
+    assert generated.main(["--check", "--docs", str(page)]) == 1
+    assert generated.main(["--docs", str(page)]) == 0
+    assert generated.main(["--check", "--docs", str(page)]) == 0
     page.write_text("old")
-    assert crd.main(["--check", "--docs", str(page)]) == 1
+    assert generated.main(["--check", "--docs", str(page)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said == ["api.md: missing", "api.md: written", "api.md: differs from the models"]
 
 
 def test_something_must_be_asked_for() -> None:
     with pytest.raises(SystemExit):
-        crd.main(["--check"])
+        generated.main(["--check"])
