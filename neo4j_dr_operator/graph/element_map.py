@@ -146,6 +146,18 @@ class MapChange:
             )
         )
 
+    @classmethod
+    def decode(cls, record: bytes) -> MapChange:
+        """What :meth:`encode` wrote, one column a list. Raises :class:`ValueError` for a record that is cut or of
+        another version."""
+        if not record or record[0] != _VERSION:
+            raise ValueError("a journal record of the element map has an unknown version")
+        at, parts = 1, []
+        for _ in range(6):
+            column, at = columns.unpack(record, at)
+            parts.append(column)
+        return cls([parts[0]], [parts[1]], [(parts[2], parts[3])], [(parts[4], parts[5])])
+
 
 def _joined(parts: list[Ids]) -> Ids:
     if not parts:
@@ -172,16 +184,11 @@ class ElementMap:
 
     def replay(self, record: bytes) -> None:
         """Apply one journal record. Raises :class:`ValueError` for one that is cut or of another version."""
-        if not record or record[0] != _VERSION:
-            raise ValueError("a journal record of the element map has an unknown version")
-        at, parts = 1, []
-        for _ in range(6):
-            column, at = columns.unpack(record, at)
-            parts.append(column)
-        self.nodes.drop(parts[0])
-        self.relationships.drop(parts[1])
-        self.nodes.put(parts[2], parts[3])
-        self.relationships.put(parts[4], parts[5])
+        change = MapChange.decode(record)
+        self.nodes.drop(change.node_drops[0])
+        self.relationships.drop(change.relationship_drops[0])
+        self.nodes.put(*change.node_puts[0])
+        self.relationships.put(*change.relationship_puts[0])
         self.keep()
 
     def inverted(self, sizes: Sequence[int] = _SIZES) -> ElementMap:

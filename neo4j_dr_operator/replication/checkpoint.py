@@ -82,17 +82,25 @@ def _load(database: Database, state: LinkState) -> Loaded:
             if not bases:
                 break
             at = bases[-1] + 1
-    records = size = 0
-    at = state.gen_seq
+    numbers = size = 0
+    for data in records(database, state.link, state.gen_seq, state.seq):
+        elements.replay(data)
+        numbers += 1
+        size += len(data)
+    return Loaded(state, elements, numbers, size)
+
+
+def records(database: Database, name: str, after: int, to: int) -> Iterator[bytes]:
+    """The journal records of link ``name`` after transaction ``after``, up to ``to``, in their order.
+
+    They are all there only while the link's ``gen`` stays what it was: look at it again afterwards.
+    """
     while True:
-        numbers, data = database.row(_RECORDS, link=state.link, at=at, to=state.seq)
+        numbers, data = database.row(_RECORDS, link=name, at=after, to=to)
         if not numbers:
-            return Loaded(state, elements, records, size)
-        for record in data:
-            elements.replay(record)
-        records += len(data)
-        size += sum(map(len, data))
-        at = numbers[-1]
+            return
+        yield from data
+        after = numbers[-1]
 
 
 def due(writer: LinkWriter, records: int = MAX_RECORDS) -> bool:
