@@ -112,8 +112,8 @@ manifests: crds ## write what is made from crds/ and the chart: the chart's defi
 	@$(PY) -m lab.manifests
 
 .PHONY: bench
-bench: doctor ## rates and lags, table and JSON
-	$(call beside-builds,$(PY) -m tests.bench)
+bench: doctor ## rates and lags, table and JSON (PARTS="apply lag ...")
+	$(call beside-builds,$(PY) -m tests.bench $(PARTS))
 
 .PHONY: soak
 soak: doctor ## the long ones: the operator's path cut for five minutes, 20,000 simulated schedules

@@ -29,7 +29,7 @@ from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.fold import Fold, Net
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
-from tests.bench.stream import UUID, Source
+from tests.bench.stream import MIXES, UUID, Mix, Source
 
 SIZES = (1_000, 5_000, 10_000)
 BLOCK, BLOCKS, WARM = 10_000, 8, 60_000
@@ -97,12 +97,12 @@ def folded(chunk: Chunk) -> Net:
     return fold.net()
 
 
-def engine(server: Neo4j) -> LinkWriter:
+def engine(server: Neo4j, name: str) -> LinkWriter:
     """A link that streams from a source that does not exist."""
     database = Database(Endpoint(server.uri, server.user, server.password, server.ca_pem))
     for statement in link.SCHEMA:
         database.write(statement)
-    state = link.create(database, LinkState("bench", 1, link.STREAMING, "", 0, UUID))
+    state = link.create(database, LinkState(name, 1, link.STREAMING, "", 0, UUID))
     return LinkWriter(database, state, ElementMap(), Faults())
 
 
@@ -124,10 +124,10 @@ def timed(work: Callable[[], None], pid: int) -> dict[str, float]:
     }
 
 
-def measure(server: Neo4j) -> list[dict[str, Any]]:
+def measure(server: Neo4j, mix: Mix) -> list[dict[str, Any]]:
     """One row a batch size."""
-    writer = engine(server)
-    sources = Source(7)
+    writer = engine(server, mix.name)
+    source = Source(7, mix)
     with server.driver() as driver, driver.session(database="neo4j") as session:
         loop = Loop(session, writer.state.target_db)
 
@@ -142,10 +142,11 @@ def measure(server: Neo4j) -> list[dict[str, Any]]:
                 loop.apply(net)
 
         for size in (1_000, 5_000) * 3:
-            chunks = [sources.chunk(size) for _ in range(WARM // 6 // size)]
+            chunks = [source.chunk(size) for _ in range(WARM // 6 // size)]
             by_engine(chunks)
             by_loop([folded(chunk) for chunk in chunks])
-        return [_one_size(size, sources, by_engine, by_loop, server.pid) for size in SIZES]
+        rows = [_one_size(size, source, by_engine, by_loop, server.pid) for size in SIZES]
+        return [{"workload": mix.name, **row} for row in rows]
 
 
 def _one_size(
@@ -187,8 +188,9 @@ def _one_size(
 def table(rows: list[dict[str, Any]]) -> str:
     """Columns with their names above."""
     names = list(rows[0])
-    lines = ["  ".join(f"{name:>{max(len(name), 8)}}" for name in names)]
-    lines += ["  ".join(f"{row[name]:>{max(len(name), 8)}}" for name in names) for row in rows]
+    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in names}
+    lines = ["  ".join(f"{name:>{widths[name]}}" for name in names)]
+    lines += ["  ".join(f"{row[name]:>{widths[name]}}" for name in names) for row in rows]
     return "\n".join(lines)
 
 
@@ -196,7 +198,7 @@ def main() -> list[dict[str, Any]]:
     """Measure, print a table, give the figures."""
     server = Neo4j("bench", fast=False, heap="1g", tls=False)
     with Lab(server):
-        rows = measure(server)
+        rows = [row for mix in MIXES for row in measure(server, mix)]
     print("apply: changes a second, engine against the best hand-written loop")
     print(table(rows))
     return rows

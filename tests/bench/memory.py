@@ -1,0 +1,108 @@
+"""The element map of a link's worker: memory with so many elements, and the time a restart takes to load it.
+
+A map of half nodes, half relationships is compacted into a real database as the worker does it; a process of its own
+then loads it, as a worker that begins. Ids are in sequence, with one in twenty given up and used again at random.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab import Lab, Neo4j
+from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.graph.element_map import ElementMap
+from neo4j_dr_operator.replication import checkpoint, link
+from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from tests.bench.apply import table
+from tests.bench.stream import UUID
+
+MILLIONS = (1, 5, 10)
+
+
+def resident() -> float:
+    """Resident memory of this process in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def filled(elements: int) -> ElementMap:
+    """A map of so many elements."""
+    random = np.random.default_rng(7)
+    made = ElementMap()
+    for part in (made.nodes, made.relationships):
+        sources = np.arange(elements // 2, dtype=np.int64)
+        targets = sources + 100
+        moved = random.choice(len(targets), len(targets) // 20, replace=False)
+        targets[moved] = targets[np.sort(moved)]
+        part.put(sources, targets)
+    made.keep()
+    return made
+
+
+def _load(endpoint: Endpoint, name: str) -> dict[str, Any]:
+    """In the process of its own."""
+    before, began, cpu = resident(), time.perf_counter(), time.process_time()
+    loaded = checkpoint.load(Database(endpoint), name)
+    took, used = time.perf_counter() - began, time.process_time() - cpu
+    count = loaded.elements.nodes.count() + loaded.elements.relationships.count()
+    grown = resident() - before
+    return {
+        "elements": count,
+        "rss_mib": round(resident()),
+        "bytes_an_element": round(grown * 1024 * 1024 / count, 1),
+        "load_s": round(took, 2),
+        "load_cpu_s": round(used, 2),
+    }
+
+
+def measure(server: Neo4j) -> list[dict[str, Any]]:
+    """One row a size."""
+    endpoint = Endpoint(server.uri, server.user, server.password, server.ca_pem)
+    database = Database(endpoint)
+    for statement in link.SCHEMA:
+        database.write(statement)
+    rows = []
+    for millions in MILLIONS:
+        name = f"memory-{millions}"
+        state = link.create(database, LinkState(name, 1, link.STREAMING, "", 0, UUID))
+        writer = LinkWriter(database, state, filled(millions * 1_000_000), Faults())
+        began = time.perf_counter()
+        checkpoint.save(writer)
+        saved = time.perf_counter() - began
+        child = subprocess.run(
+            [sys.executable, "-m", "tests.bench.memory", name],
+            input=json.dumps(endpoint.wire()),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        rows.append(json.loads(child.stdout) | {"save_s": round(saved, 2)})
+    return rows
+
+
+def main() -> list[dict[str, Any]]:
+    """Measure, print a table, give the figures."""
+    server = Neo4j("bench", fast=False, heap="1g", tls=False)
+    with Lab(server):
+        rows = measure(server)
+    print("memory: the element map of a worker (goal: at most 10 bytes an element)")
+    print(table(rows))
+    return rows
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(_load(Endpoint(**json.load(sys.stdin)), sys.argv[1])))
+    else:
+        json.dump(main(), sys.stdout, indent=1)
+        print()
