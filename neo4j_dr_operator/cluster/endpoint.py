@@ -111,9 +111,26 @@ async def resolve(
     secrets: Secrets, namespace: str, site: Site, specs: Mapping[Site, ClusterSpec], spec: DisasterRecoverySpec
 ) -> Resolved:
     """The two ways to a site's cluster. Raises Unresolved, PlainBoltRefused; no connection is made."""
-    cluster, name = specs[site], spec.cluster_of(site)
-    address, link = address_of(site, specs, spec, namespace), None
-    external, ca = cluster.external, None
+    address = address_of(site, specs, spec, namespace)
+    return await _ways(secrets, namespace, spec.cluster_of(site), specs[site], address, spec)
+
+
+async def resolve_follower(
+    secrets: Secrets, namespace: str, name: str, cluster: ClusterSpec, spec: DisasterRecoverySpec
+) -> Resolved:
+    """The two ways to the cluster `name` of a follower: its `external.uri`, else its Service. Raises as `resolve`."""
+    if cluster.external is not None:
+        address = Address(cluster.external.uri, "spec.external.uri", name)
+    else:
+        scheme = "neo4j+s" if spec.encrypted_links else "neo4j"
+        address = Address(f"{scheme}://{name}.{namespace}.svc.cluster.local:{BOLT_PORT}", "Service", "")
+    return await _ways(secrets, namespace, name, cluster, address, spec)
+
+
+async def _ways(
+    secrets: Secrets, namespace: str, name: str, cluster: ClusterSpec, address: Address, spec: DisasterRecoverySpec
+) -> Resolved:
+    link, external, ca = None, cluster.external, None
     if external is not None and external.replication_uri is not None:
         link = Address(external.replication_uri, "spec.external.replicationUri", name)
     if spec.encrypted_links:

@@ -23,7 +23,7 @@ CONSTRAINTS = (
 LOOK = """
 OPTIONAL MATCH (s:`__Neo4jDRSite` {key: 'site'})
 OPTIONAL MATCH (l:`__Neo4jDRLink` {link: $inbound})
-RETURN s {.*} AS site, l {.phase, .epoch} AS link
+RETURN s {.*} AS site, l {.phase, .epoch} AS link, COLLECT { MATCH (k:`__Neo4jDRLink`) RETURN k.link } AS links
 """
 MARK = """
 MERGE (s:`__Neo4jDR`:`__Neo4jDRSite` {key: 'site'})
@@ -31,6 +31,14 @@ MERGE (s:`__Neo4jDR`:`__Neo4jDRSite` {key: 'site'})
 SET s.lock = $lock
 WITH s WHERE s.dr = $dr AND s.epoch <= $epoch
 SET s.epoch = $epoch, s.role = $role, s.site = $site
+RETURN count(*) AS marked
+"""
+MARK_FOLLOWER = """
+MERGE (s:`__Neo4jDR`:`__Neo4jDRSite` {key: 'site'})
+  ON CREATE SET s.epoch = 0, s.role = 'standby', s.dr = $dr, s.site = $name
+SET s.lock = $lock
+WITH s WHERE s.dr = $dr AND s.site = $name AND s.epoch <= $epoch
+SET s.epoch = $epoch
 RETURN count(*) AS marked
 """
 HEARTBEAT = """
@@ -84,15 +92,19 @@ async def prepare(db: AsyncDatabase, timeout: float) -> None:
         await db.run(statement, timeout=timeout)
 
 
-async def look(db: AsyncDatabase, site: Site, timeout: float) -> Mark:
-    """Read the site node and the phase of the link that fills this database."""
-    rows = await db.run(LOOK, timeout=timeout, inbound=link_name(other(site), site))
+async def look(db: AsyncDatabase, inbound: str, timeout: float) -> Mark:
+    """Read the site node and the phase of `inbound`, the link that fills this database."""
+    rows = await db.run(LOOK, timeout=timeout, inbound=inbound)
     node, link = rows[0]["site"], rows[0]["link"] or {}
-    inbound: dict[str, Any] = {"inbound_phase": link.get("phase"), "inbound_epoch": link.get("epoch") or 0}
+    links: dict[str, Any] = {
+        "inbound_phase": link.get("phase"),
+        "inbound_epoch": link.get("epoch") or 0,
+        "links": tuple(sorted(rows[0]["links"])),
+    }
     if node is None:
-        return Mark("absent", 0, **inbound)
+        return Mark("absent", 0, **links)
     role: Literal["primary", "standby"] = "primary" if node.get("role") == "primary" else "standby"
-    return Mark(role, int(node["epoch"]), node.get("dr"), node.get("barrier"), **inbound)
+    return Mark(role, int(node["epoch"]), node.get("dr"), node.get("barrier"), site=node.get("site"), **links)
 
 
 async def write_mark(db: AsyncDatabase, dr: str, site: Site, role: str, epoch: int, timeout: float) -> None:
@@ -101,6 +113,19 @@ async def write_mark(db: AsyncDatabase, dr: str, site: Site, role: str, epoch: i
     rows = await db.run(MARK, timeout=timeout, dr=dr, site=site, role=role, epoch=epoch, lock=_lock())
     if rows[0]["marked"] != 1:
         raise Stale(f"the database of {site} knows an epoch above {epoch}, or belongs to another resource")
+
+
+async def mark_follower(db: AsyncDatabase, dr: str, name: str, epoch: int, timeout: float) -> None:
+    """Write into a follower's database whose it is and the newest epoch that it has heard of.
+
+    Raises Stale when it belongs to another resource, is another standby of this one, or knows a higher epoch.
+    """
+    await prepare(db, timeout)
+    rows = await db.run(MARK_FOLLOWER, timeout=timeout, dr=dr, name=name, epoch=epoch, lock=_lock())
+    if rows[0]["marked"] != 1:
+        raise Stale(
+            f"the database of {name} knows an epoch above {epoch}, or is not the one of {name} in this resource"
+        )
 
 
 async def heartbeat(db: AsyncDatabase, epoch: int, at: int, timeout: float) -> bool:

@@ -15,6 +15,8 @@ def foreign(seen: Seen, dr: str) -> str | None:
         mark = seen.sites[site].mark
         if mark is not None and mark.dr not in (None, dr):
             return f"OwnedByAnother: the database of {site} belongs to {mark.dr}; nothing is touched"
+        if mark is not None and mark.site not in (None, *SITES):
+            return f"OtherStandby: the database of {site} is the one of standby {mark.site}; {_FIRST}"
     return None
 
 
@@ -41,6 +43,10 @@ def not_empty(site: Site) -> str:
     )
 
 
+_FIRST = (
+    "the standby that takes over cannot be exchanged: give the one that it was before the lowest priority number, or "
+    "empty the database"
+)
 _TWO = "let primaryClusterRef and secondaryClusterRef lead to two databases: look at spec.external.uri of both clusters"
 _CAPTURE = "use Neo4j Enterprise 5.23 or newer, which the operator lets record its changes"
 

@@ -13,7 +13,7 @@ from neo4j_dr_operator.health.verdict import Verdict
 Cause = tuple[str, str]
 """A reason and a sentence."""
 
-DECIDED = ("OwnedByAnother", "SameDatabase", "TargetNotEmpty", "ChangeCaptureDisabled")
+DECIDED = ("OwnedByAnother", "OtherStandby", "SameDatabase", "TargetNotEmpty", "ChangeCaptureDisabled")
 """Refusals of the machine, which are the first word of its sentence."""
 PASSING = ("Stale",)
 """What a link reports while it is being brought to another epoch."""

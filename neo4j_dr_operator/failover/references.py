@@ -134,8 +134,8 @@ class References:
         if time.monotonic() < self.due and spec == self._spec:
             return
         specs = {site: cluster for site, (_, cluster) in clusters.items()}
-        for runtime in self._sites.values():
-            await self._follow_site(spec, specs, runtime)
+        for site, runtime in self._sites.items():
+            await self._follow_site(spec, specs, site, runtime)
         with self._noting("witness"):
             await self._follow_witness(spec)
         await self._follow_archive(spec)
@@ -143,15 +143,15 @@ class References:
         self._vain = 0 if self._answered() else self._vain + 1
 
     async def _follow_site(
-        self, spec: DisasterRecoverySpec, specs: Mapping[Site, ClusterSpec], runtime: SiteRuntime
+        self, spec: DisasterRecoverySpec, specs: Mapping[Site, ClusterSpec], site: Site, runtime: SiteRuntime
     ) -> None:
         """A site that cannot be resolved keeps what it had; one whose address is refused is let go of."""
         check = spec.failover.health_check
         runtime.interval, runtime.timeout = check.interval.seconds, check.timeout.seconds
         runtime.failures = check.consecutive_failures
-        with self._noting(runtime.site):
+        with self._noting(site):
             try:
-                found = await resolve(self._sources, self._namespace, runtime.site, specs, spec)
+                found = await resolve(self._sources, self._namespace, site, specs, spec)
                 await runtime.point(found)
             except PlainBoltRefused:
                 await runtime.part()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from neo4j_dr_operator.cluster.endpoint import Resolved
-from neo4j_dr_operator.failover.state import Site
+from neo4j_dr_operator.failover.state import link_to
 from neo4j_dr_operator.failover.view import Access, Mark, SiteView, Survey
 from neo4j_dr_operator.graph.bolt import AsyncDatabase, Endpoint
 from neo4j_dr_operator.health.advice import Place
@@ -24,11 +24,17 @@ MENDING = 3.0
 
 
 class SiteRuntime:
-    """Probes one site on its own schedule, never delayed by anything else (P12)."""
+    """Probes one site, or one follower, on its own schedule, never delayed by anything else (P12)."""
 
-    def __init__(self, site: Site, changed: Callable[[], None], failed: Callable[[], None]) -> None:
-        """`changed` is called after every probe, `failed` for every one that failed (a metric)."""
+    def __init__(
+        self, site: str, changed: Callable[[], None], failed: Callable[[], None], inbound: str | None = None
+    ) -> None:
+        """`changed` is called after every probe, `failed` for every one that failed (a metric).
+
+        `inbound`: the link that fills it, by default the one from the opposite site.
+        """
         self.site = site
+        self._inbound = inbound or link_to(site)
         self.health = SiteHealth()
         self.access: Access | None = None
         self.access_at = self.access_since = float("-inf")
@@ -138,7 +144,7 @@ class SiteRuntime:
         db = self._db
         if db is None:
             return
-        sight = await probe(db, self.site, self.timeout, self.place)
+        sight = await probe(db, self.site, self.timeout, self.place, self._inbound)
         if db is not self._db or not self._counts(sight):
             return
         before = self.health.verdict

@@ -28,9 +28,14 @@ def other(site: Site) -> Site:
     return "secondary" if site == "primary" else "primary"
 
 
-def link_name(source: Site, target: Site) -> str:
-    """The name a link has in the bookkeeping of its target: `primary>secondary`."""
+def link_name(source: str, target: str) -> str:
+    """The name a link has in the bookkeeping of its target: `primary>secondary`, or of a follower `secondary>NAME`."""
     return f"{source}>{target}"
+
+
+def link_to(site: str) -> str:
+    """The name of the link that fills one of the two sites."""
+    return link_name("secondary" if site == "primary" else "primary", site)
 
 
 class Record(BaseModel):

@@ -40,7 +40,8 @@ class Desired:
 class Mark:
     """The site node of a database: which role and epoch it knows; `absent` for a database never used.
 
-    `inbound_*`: phase and epoch of the link that fills this database, as kept in it.
+    `inbound_*`: phase and epoch of the link that fills this database, as kept in it. `site`: which site, or which
+    follower, it is; `links`: the names of all links that it was ever filled by.
     """
 
     role: Literal["primary", "standby", "absent"]
@@ -49,6 +50,8 @@ class Mark:
     barrier: str | None = None
     inbound_phase: str | None = None
     inbound_epoch: int = 0
+    site: str | None = None
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from neo4j_dr_operator.cluster.access import read_access
 from neo4j_dr_operator.cluster.site import look
 from neo4j_dr_operator.cluster.survey import survey
 from neo4j_dr_operator.errors import DatabaseError, DatabaseUnreachable
-from neo4j_dr_operator.failover.state import Site
+from neo4j_dr_operator.failover.state import link_to
 from neo4j_dr_operator.failover.view import Access, Mark, Survey
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
 from neo4j_dr_operator.health.advice import Place, explain
@@ -28,14 +28,17 @@ class Sight:
     survey: Survey | None = None
 
 
-async def probe(db: AsyncDatabase, site: Site, timeout: float, place: Place | None = None) -> Sight:
+async def probe(
+    db: AsyncDatabase, site: str, timeout: float, place: Place | None = None, inbound: str | None = None
+) -> Sight:
     """Read the site node and the access within `timeout` seconds. Never raises for a database that fails.
 
-    A database without our mark is surveyed too. `place` is what the evidence of a failure calls it.
+    A database without our mark is surveyed too. `place` is what the evidence of a failure calls it; `inbound` the link
+    that fills it, by default the one between the two sites.
     """
     asked = time.monotonic()
     try:
-        mark = await look(db, site, timeout)
+        mark = await look(db, inbound or link_to(site), timeout)
         access = await read_access(db, _left(asked, timeout))
         found = await survey(db, _left(asked, timeout)) if mark.role == "absent" else None
     except DatabaseError as error:

@@ -16,11 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from neo4j_dr_operator.graph.cypher import BOOKKEEPING, SITE
+from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, SITE
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.changes import Chunk
 
 Properties = dict[str, Any]
+STREAMING = "streaming"
+"""Phase of a link node whose database is an exact copy: only then is what it says of the primary true of all of it."""
 ID_AT = 39
 """Where the number starts in an element id: ``4:<36 characters of uuid>:<number>``."""
 
@@ -130,10 +132,14 @@ class Fold:
                 self.transactions += 1
 
     def _bookkeeping(self, names: Sequence[str], after: Any) -> None:
-        if after and (SITE in names or SITE in after["labels"]):
-            beat = after["properties"].get("heartbeat")
+        """Take the heartbeat: of the site node, or, down a cascade, what the source's own link has brought it."""
+        if not after:
+            return
+        properties = after["properties"]
+        if SITE in after["labels"] or (LINK in after["labels"] and properties.get("phase") == STREAMING):
+            beat = properties.get("heartbeat")
             if isinstance(beat, int):
-                self.heartbeat = beat
+                self.heartbeat = max(beat, self.heartbeat or 0)
 
     def _node(self, operation: str, element: int, labels: Sequence[str], after: Any) -> None:
         created = self._created_nodes
