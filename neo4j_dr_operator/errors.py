@@ -168,10 +168,40 @@ class PositionLost(DatabaseError):
     reason = "PositionLost"
 
 
+class PositionPruned(PositionLost):
+    """The source's transaction log was pruned beyond the position: the link was behind for longer than it is kept."""
+
+    reason = "PositionPruned"
+
+
+class CaptureInterrupted(PositionLost):
+    """Change capture was off for a while after the position: what was committed then is in no stream."""
+
+    reason = "CaptureInterrupted"
+
+
+class SourceReplaced(PositionLost):
+    """The source is another database than the one that the position belongs to."""
+
+    reason = "SourceReplaced"
+
+
+class SourceRestored(PositionLost):
+    """The source was taken back to before the position, and may have gone on in another way."""
+
+    reason = "SourceRestored"
+
+
 class TransientFailure(DatabaseError):
     """Deadlock, full memory pool, leader switch and the like: the same again can succeed."""
 
     reason = "TransientFailure"
+
+
+class PositionAhead(TransientFailure):
+    """The member that answered does not have the position yet. Lasting, it was restored to before the position."""
+
+    reason = "PositionAhead"
 
 
 class QueryFailed(DatabaseError):
@@ -205,6 +235,12 @@ class TargetAltered(ReplicationError):
     """The target does not hold what the element map says: something else wrote to the standby."""
 
     reason = "TargetAltered"
+
+
+class SourceEmpty(ReplicationError):
+    """Re-seeding was asked for from a source without user data: it would erase what may be the last copy."""
+
+    reason = "SourceEmpty"
 
 
 class SameDatabase(ReplicationError):

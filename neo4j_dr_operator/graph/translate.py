@@ -64,6 +64,10 @@ _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
         errors.PositionLost,
         "the position does not belong to the database's change stream any more",
     ),
+    "Neo.TransientError.ChangeDataCapture.FutureIdentifier": (
+        errors.PositionAhead,
+        "the change stream ends before the position",
+    ),
     "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration": (
         errors.TimedOut,
         "the query ran too long",

@@ -52,6 +52,18 @@ ADVICE = {
 SIDED = {"AuthFailed": "AuthenticationFailed", "Unreachable": "DatabaseUnreachable", "ReadOnly": "ReadOnlyRefused"}
 """Words of a link's report, behind Source or Target, for reasons that are called something else here."""
 
+OF_SOURCE = (
+    "ChangeCaptureDisabled",
+    "PositionLost",
+    "PositionPruned",
+    "PositionAhead",
+    "CaptureInterrupted",
+    "SourceReplaced",
+    "SourceRestored",
+    "SourceEmpty",
+)
+"""Reasons of a link that only its source can have."""
+
 
 def explain(reason: str, message: str, place: Place) -> str:
     """`CLUSTER at ADDRESS: what is wrong; what to do`. A reason without advice gets none."""
@@ -74,4 +86,4 @@ def of_link(reason: str) -> tuple[str, str]:
         word = reason.removeprefix(side)
         if word != reason and (word in ADVICE or word in SIDED):
             return side.lower(), SIDED.get(word, word)
-    return ("source" if reason in ("ChangeCaptureDisabled", "PositionLost") else "target"), reason
+    return ("source" if reason in OF_SOURCE else "target"), reason

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.replication import lost
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.stream import SourceFailure, read_chunk
@@ -106,13 +107,14 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         """Until stopped or failed for good."""
-        pause, backoff = self._shortest, FIRST_BACKOFF
+        pause, backoff, ahead = self._shortest, FIRST_BACKOFF, lost.Ahead()
         try:
             while not self._stopping.is_set():
                 began = time.time()
                 try:
                     chunk = read_chunk(self._database, self._cursor, self._batch)
                 except RETRIED as error:
+                    ahead.check(error)
                     self._status.source_problem = Problem.of(SourceFailure(error))
                     self._status.changed.set()
                     self._database.close()
@@ -120,12 +122,13 @@ class Reader(threading.Thread):
                     backoff = min(backoff * 2, LONGEST_BACKOFF)
                     continue
                 backoff = FIRST_BACKOFF
+                ahead.clear()
                 moved = self._offer(chunk, began)
                 pause = self._shortest if moved else min(pause * 1.5, self._longest)
                 if not chunk.more:
                     self._stopping.wait(pause)
         except errors.DatabaseError as error:
-            self._failure = SourceFailure(error)
+            self._failure = SourceFailure(lost.explained(self._database, self._cursor, error))
         except ValueError as error:
             self._failure = SourceFailure(errors.QueryFailed(str(error)))
         finally:

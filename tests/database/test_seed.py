@@ -74,20 +74,6 @@ def test_capture_switched_off_is_said(source: Neo4j, target: Neo4j, start: Start
     assert worker.report["error"]["reason"] == "ChangeCaptureDisabled"
 
 
-def test_a_lost_position_is_said(source: Neo4j, target: Neo4j, start: Start) -> None:
-    source.query("CREATE (:A {uid: 1})")
-    worker = start()
-    worker.streaming()
-    worker.caught_up()
-    assert worker.finish() == 0
-    source.query("CALL lab.cdc.configure({mode: 'OFF'})")
-    source.query("CREATE (:A {uid: 2})")
-    source.query("CALL lab.cdc.configure({mode: 'FULL'})")
-    again = start()
-    assert again.ended() == 3
-    assert again.report["error"]["reason"] == "PositionLost"
-
-
 def test_wrong_credentials_name_the_side(source: Neo4j, target: Neo4j, start: Start) -> None:
     secret = "not-the-password-4711"
     for ends, reason in (

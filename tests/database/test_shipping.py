@@ -127,7 +127,7 @@ def test_a_lost_position_is_a_gap_that_the_archive_names(source: Neo4j, store: S
     source.query("CALL lab.cdc.configure({keepTx: 2})")
     later = ship()
     later.wait(lambda report: report["gap"] is not None)
-    assert later.errors == ["PositionLost"]
+    assert later.errors == ["PositionPruned"]
     source.query("CREATE (:A {uid: 10})")
     later.shipped()
     archive = store.archive()
