@@ -68,7 +68,6 @@ def _resources(stage: Stage) -> None:
         stage.store.make_bucket(manifests.ARCHIVE_BUCKET)
         stage.shell(f"kubectl create namespace {manifests.NAMESPACE}")
         stage.typed("kubectl apply -f crds/")
-        stage.shell("kubectl wait --for=condition=Established crd --all --timeout=30s")
         stage.await_served()
         database, keys = stage.sites["primary"], stage.store
         stage.apply(manifests.secret("neo4j-admin-secret", username=database.user, password=database.password))

@@ -177,6 +177,14 @@ class ControlPlane(Component):
         """Stop the API server alone (etcd stays): cleanly, or by SIGKILL."""
         self._end_one("apiserver", signal.SIGKILL if kill else signal.SIGTERM, 30)
 
+    def established(self, *names: str) -> None:
+        """Wait until these CustomResourceDefinitions are served. Raises CalledProcessError after half a minute.
+
+        By path: ``kubectl wait --for=condition=...`` fails at once on an object that has no conditions yet.
+        """
+        path = '{.status.conditions[?(@.type=="Established")].status}'
+        self.kubectl("wait", f"--for=jsonpath={path}=True", "--timeout=30s", *(f"crd/{name}" for name in names))
+
     def kubectl(
         self, *args: str, input: str | None = None, check: bool = True, timeout: float = KUBECTL_TIMEOUT
     ) -> subprocess.CompletedProcess[str]:

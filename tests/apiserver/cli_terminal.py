@@ -152,8 +152,7 @@ def opened(home: Path) -> Iterator[Terminal]:
         terminal = Terminal(plane, home)
         terminal.bare = terminal.run(plane.kubeconfig, "neo4j-dr", "status", "dr")
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
-        for kind in KINDS:
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        plane.established(*(kind.crd_name for kind in KINDS))
         yield terminal
 
 

@@ -20,8 +20,7 @@ def plane() -> Iterator[ControlPlane]:
     plane = ControlPlane("crds")
     with Lab(plane):
         plane.kubectl("apply", "--validate=strict", "-f", str(CRDS))
-        for kind in KINDS:
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        plane.established(*(kind.crd_name for kind in KINDS))
         yield plane
 
 

@@ -95,8 +95,7 @@ def plane() -> Iterator[ControlPlane]:
     with Lab(plane):
         applied = plane.kubectl("apply", "--validate=strict", "-f", str(MANIFESTS))
         assert applied.stderr == ""
-        for kind in KINDS:
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        plane.established(*(kind.crd_name for kind in KINDS))
         plane.kubectl("-n", NAMESPACE, "create", "serviceaccount", NOBODY)
         yield plane
 

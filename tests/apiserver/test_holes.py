@@ -34,8 +34,7 @@ def define(plane: ControlPlane, *, lax: bool) -> None:
         if lax:
             schema["openAPIV3Schema"] = without_rules(schema["openAPIV3Schema"])
         plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(body))
-    for kind in KINDS:
-        plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+    plane.established(*(kind.crd_name for kind in KINDS))
 
 
 def changed(block: str, **settings: Any) -> dict[str, Any]:

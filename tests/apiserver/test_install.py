@@ -75,7 +75,7 @@ def test_from_an_older_version_to_deletion(tmp_path: Path) -> None:
 
         notes = helm("install", "neo4j-operator", older, "--create-namespace")
         assert "rollout status deployment/neo4j-operator-controller-manager" in notes
-        plane.kubectl("wait", "--for=condition=Established", f"crd/{cluster}", "--timeout=30s")
+        plane.established(cluster)
         assert served() == ""
         plane.kubectl("apply", "--validate=strict", "-f", "-", input=json.dumps(CLUSTER))
 

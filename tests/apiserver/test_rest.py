@@ -33,8 +33,7 @@ def plane() -> Iterator[ControlPlane]:
     plane = ControlPlane("rest", audit=True)
     with Lab(plane):
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
-        for kind in KINDS:
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        plane.established(*(kind.crd_name for kind in KINDS))
         yield plane
 
 

@@ -26,8 +26,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     plane = ControlPlane("statuses")
     with Lab(plane) as lab:
         plane.kubectl("apply", "-f", str(ROOT / "crds"))
-        for kind in KINDS:
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+        plane.established(*(kind.crd_name for kind in KINDS))
         plane.kubectl("create", "namespace", NAMESPACE)
         log = tmp_path_factory.mktemp("operator") / "operator.log"
         operator = Operator(plane, NAMESPACE, log, lab.run.ports.free()).start()

@@ -56,7 +56,7 @@ def thing(name: str, **spec: int) -> str:
 def test_the_api_is_real_and_outlives_a_killed_server(control_plane: ControlPlane) -> None:
     """Defaults and CEL rules are applied by the API server; after SIGKILL it has the same port and the same objects."""
     control_plane.kubectl("apply", "-f", "-", input=json.dumps(CRD))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/things.lab.test", "--timeout=20s")
+    control_plane.established("things.lab.test")
     control_plane.kubectl("apply", "-f", "-", input=thing("one"))
     refused = control_plane.kubectl("apply", "-f", "-", input=thing("two", size=11), check=False)
     assert refused.returncode != 0
