@@ -11,9 +11,11 @@ import neo4j
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint, driver_options
+from neo4j_dr_operator.graph.calls import CALLS
 from neo4j_dr_operator.graph.gate import gate_of
 from neo4j_dr_operator.graph.spoken import diagnose
 from neo4j_dr_operator.graph.translate import translated
+from neo4j_dr_operator.graph.wire import Traffic, undecoded
 
 Row = list[Any]
 
@@ -26,12 +28,12 @@ class Transaction:
 
     def row(self, query: str, **params: object) -> Row:
         """The values of the one row that ``query`` gives."""
-        with translated():
+        with translated(), CALLS.passing(query):
             return _single(self._tx.run(query, params))
 
     def commit(self) -> None:
         """Commit. :class:`errors.OutcomeUnknown` when the connection broke meanwhile."""
-        with translated():
+        with translated(), CALLS.passing("COMMIT"):
             self._tx.commit()
 
 
@@ -46,6 +48,7 @@ class Database:
         """Nothing is sent yet. Raises :class:`errors.NotSupported` or :class:`errors.CertificateRejected`."""
         self.endpoint = endpoint
         self.timeout = endpoint.timeout if timeout is None else timeout
+        self.traffic = Traffic()
         self._gate = gate_of(endpoint.address, endpoint.user, endpoint.password)
         uri, self._options = driver_options(endpoint, fetch_size=20_000)
         self._uri = uri
@@ -57,7 +60,7 @@ class Database:
             if self._driver is None:
                 with translated():
                     self._driver = neo4j.GraphDatabase.driver(self._uri, **self._options)
-                _bound_reads(self._driver, self.timeout)
+                _prepare(self._driver, self.timeout, self.traffic)
             return self._driver
 
     def _session(self, access: str) -> neo4j.Session:
@@ -81,18 +84,20 @@ class Database:
 
     def row(self, query: str, **params: object) -> Row:
         """The values of the one row of a reading auto-commit query."""
-        with self._asking(), self._session(neo4j.READ_ACCESS) as session:
+        with self._asking(), self._session(neo4j.READ_ACCESS) as session, CALLS.passing(query):
             return _single(session.run(neo4j.Query(query, timeout=self.timeout), params))
 
     def rows(self, query: str, **params: object) -> Generator[Row]:
         """The rows of a reading auto-commit query, as they come. Close the iterator when not read to its end."""
         with self._asking(), self._session(neo4j.READ_ACCESS) as session:
-            for record in session.run(neo4j.Query(query, timeout=self.timeout), params):
+            with CALLS.passing(query):
+                result = session.run(neo4j.Query(query, timeout=self.timeout), params)
+            for record in result:
                 yield record.values()
 
     def write(self, query: str, **params: object) -> list[Row]:
         """The rows of a writing auto-commit query (also for schema commands, which allow no other)."""
-        with self._asking(), self._session(neo4j.WRITE_ACCESS) as session:
+        with self._asking(), self._session(neo4j.WRITE_ACCESS) as session, CALLS.passing(query):
             result = session.run(neo4j.Query(query, timeout=self.timeout), params)
             return [record.values() for record in result]
 
@@ -102,12 +107,14 @@ class Database:
         with contextlib.ExitStack() as stack:
             with self._asking():
                 session = stack.enter_context(self._session(neo4j.WRITE_ACCESS))
-                inner = session.begin_transaction(timeout=self.timeout)
+                with CALLS.passing("BEGIN"):
+                    inner = session.begin_transaction(timeout=self.timeout)
             try:
                 yield Transaction(inner)
             finally:
                 with contextlib.suppress(errors.DatabaseError), translated():
-                    inner.close()
+                    with CALLS.passing("ROLLBACK"):
+                        inner.close()
                     session.close()
 
     def close(self) -> None:
@@ -130,21 +137,23 @@ def _single(result: neo4j.Result) -> Row:
     return record.values()
 
 
-def _bound_reads(driver: neo4j.Driver, seconds: float) -> None:
-    """Make every connection of ``driver`` give up when the server stays silent for ``seconds``.
+def _prepare(driver: neo4j.Driver, seconds: float, traffic: Traffic) -> None:
+    """Make every connection of ``driver`` give up when the server stays silent for ``seconds``, leave values as they
+    come (:mod:`.wire`) and count what it receives.
 
     The driver has a setting for writing and for connecting, but for reading only a hint that the server sends (two
-    minutes): far too long to notice a half-open connection between regions. So the pool's opener is wrapped; where
-    a driver has none, its own behaviour stays.
+    minutes): far too long to notice a half-open connection between regions. So the pool's opener is wrapped. Raises
+    AttributeError for a driver that is made in another way: going on would cut values short without a word.
     """
-    pool: Any = getattr(driver, "_pool", None)
-    opener: Callable[..., Any] | None = getattr(pool, "opener", None)
-    if opener is None:
-        return
+    pool: Any = driver._pool
+    opener: Callable[..., Any] = pool.opener
 
     def bounded(*args: object, **kwargs: object) -> object:
         connection = opener(*args, **kwargs)
         connection.socket.set_read_timeout(seconds)
+        undecoded(connection)
+        traffic.count(connection)
+        CALLS.tap(connection)
         return connection
 
     pool.opener = bounded

@@ -1,10 +1,12 @@
-"""A hook for tests: the worker kills itself with SIGKILL at a chosen point of its protocol.
+"""Hooks for tests: the worker kills itself with SIGKILL, or loses a connection, at chosen points.
 
 ``NEO4J_DR_FAULT`` is read once at start: ``begin:N`` inside the open transaction after the N-th BEGIN and compare,
 ``commit:N`` inside it right before the N-th COMMIT is sent, ``committed:N`` right after the N-th is acknowledged,
 ``page:N`` inside the transaction of the N-th seeded page, ``checkpoint:N`` inside the N-th of the small transactions
 that compact the map, ``random:SEED`` one of these chosen by the seed. A line on
 standard error says which, and whether a transaction was open, so that a test can count.
+
+``NEO4J_DR_CALLS`` strikes at the calls to databases instead, wherever the code makes one: see :class:`Strikes`.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 VARIABLE = "NEO4J_DR_FAULT"
+CALLS_VARIABLE = "NEO4J_DR_CALLS"
 POINTS = ("begin", "commit", "committed", "page", "checkpoint")
 _OPEN = ("begin", "commit", "page", "checkpoint")
 _REACH = 25
@@ -57,3 +62,51 @@ class Faults:
             sys.stderr.write(f"fault {point}:{self._at} {where}\n")
             sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Strikes:
+    """What a worker does at its calls to databases, so that a test can go through every one of them.
+
+    ``NEO4J_DR_CALLS`` holds orders ``VERB:FILE``, parted by blanks. The file has the points (moment and call, a line)
+    that are done with; every new one is added to it. ``record`` adds them and does nothing else; ``kill`` ends the
+    process with SIGKILL at the first new point that it passes; ``cut`` closes the connection at every new point where
+    the answer is not read yet.
+    """
+
+    def __init__(self, orders: Sequence[str]) -> None:
+        """Reads the files. Raises :class:`ValueError` for an order that makes no sense."""
+        self._files: dict[str, Path] = {}
+        self._done: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+        for order in orders:
+            verb, _, file = order.partition(":")
+            if verb not in ("record", "kill", "cut") or not file:
+                raise ValueError(f"unknown order {order!r}")
+            self._files[verb] = Path(file)
+            self._done[verb] = set(Path(file).read_text().splitlines()) if Path(file).exists() else set()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Strikes | None:
+        """What the variable asks for, None for nothing."""
+        orders = environment.get(CALLS_VARIABLE, "").split()
+        return cls(orders) if orders else None
+
+    def pass_by(self, site: str, moment: str, cut: Callable[[], None]) -> None:
+        """A call is at one of its moments."""
+        with self._lock:
+            self._new("record", f"{moment}\t{site}")
+            if self._new("kill", f"{moment}\t{site}"):
+                sys.stderr.write(f"killed {moment} {site}\n")
+                sys.stderr.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if moment != "after" and self._new("cut", f"{moment}\t{site}"):
+                sys.stderr.write(f"cut {moment} {site}\n")
+                cut()
+
+    def _new(self, verb: str, point: str) -> bool:
+        if verb not in self._files or point in self._done[verb]:
+            return False
+        self._done[verb].add(point)
+        with self._files[verb].open("a") as file:
+            file.write(point + "\n")
+        return True

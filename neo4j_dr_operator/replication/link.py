@@ -91,16 +91,20 @@ def streaming(state: LinkState) -> LinkState:
     return replace(state, phase=STREAMING)
 
 
-_MADE = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
+_MADE = tuple(
+    f"Neo.ClientError.Schema.{word}AlreadyExists"
+    for word in ("EquivalentSchemaRule", "IndexWithName", "ConstraintWithName", "Constraint", "Index")
+)
 
 
 def prepare(database: Database) -> None:
-    """Make the bookkeeping's schema. Two workers race in spite of IF NOT EXISTS: one finds it made."""
+    """Make the bookkeeping's schema. In spite of IF NOT EXISTS two workers race, or one and what a dead one has sent:
+    one of them is told in one of several ways that it is made."""
     for statement in SCHEMA:
         try:
             database.write(statement)
         except errors.QueryFailed as error:
-            if error.code != _MADE:
+            if error.code not in _MADE:
                 raise
 
 

@@ -21,10 +21,11 @@ import orjson
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.graph.calls import CALLS
 from neo4j_dr_operator.replication import checkpoint, handover, link, schema, seed
 from neo4j_dr_operator.replication.apply import apply
 from neo4j_dr_operator.replication.config import WorkerConfig
-from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.replication.faults import Faults, Strikes
 from neo4j_dr_operator.replication.fold import Fold, Net
 from neo4j_dr_operator.replication.heartbeat import Beat, Pulse
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
@@ -73,7 +74,7 @@ class Worker:
         self.status = Status(config.epoch)
         self._source, self._target = Database(config.source), Database(config.target)
         self.finishing = threading.Event()
-        self.pulse = Pulse(config.source, self.status, lines)
+        self.pulse = Pulse(config.source, self.status, lines, self._way_is_back)
         self._schema = schema.SchemaKeeper(config.source, config.target, config.link, config.epoch, self.status)
         self._reader: Reader | None = None
         self._refusals = 0
@@ -109,6 +110,10 @@ class Worker:
         self.finishing.set()
         if (reader := self._reader) is not None:
             reader.stop()
+
+    def _way_is_back(self, silent: float) -> None:
+        if (reader := self._reader) is not None:
+            reader.hurry(silent)
 
     def _trouble(self, error: errors.DrError) -> None:
         problem = Problem.of(error)
@@ -159,6 +164,7 @@ class Worker:
             self._config.batch_size,
             self._config.interval,
             self.status,
+            round_trip=lambda: self.status.latency,
         )
         self._reader = reader
         if self.finishing.is_set():
@@ -297,6 +303,8 @@ def main() -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     logging.getLogger("neo4j").setLevel(logging.CRITICAL)
+    if (strikes := Strikes.from_environment()) is not None:
+        CALLS.watch(strikes.pass_by)
     lines = Lines()
     stdin = io.FileIO(0, closefd=False)  # unbuffered: a thread that waits in a buffered reader blocks the exit
     try:
