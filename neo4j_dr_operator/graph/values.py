@@ -2,7 +2,9 @@
 
 Booleans, strings, lists, 64-bit integers and finite floats are their JSON selves; a float always has a ``.`` or an
 exponent, an integer never. Everything else is an object with one key, its type: no property value of Neo4j is a map, so
-nothing can be mistaken for one, and none is null.
+nothing can be mistaken for one, and none is null. What the data plane reads are structures as they travel
+(:mod:`neo4j_dr_operator.graph.wire`), which hold all of Neo4j's range; what an archive gives back are the driver's own
+types, or, where the driver has none (the year 12,000, an offset with seconds, a zone of tomorrow), that structure.
 
 ============= ============================================================ ===================
 key           value                                                        Neo4j's type
@@ -32,6 +34,8 @@ import pytz  # type: ignore[import-untyped]  # the driver's own time zones; no s
 from neo4j.spatial import CartesianPoint, Point, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
 
+from neo4j_dr_operator.graph.wire import KINDS, TAGS, Structure
+
 _BITS = struct.Struct(">d")
 _POINTS: dict[int, type[Point]] = {4326: WGS84Point, 4979: WGS84Point, 7203: CartesianPoint, 9157: CartesianPoint}
 _EPOCH = Date(1970, 1, 1).to_ordinal()
@@ -42,6 +46,8 @@ _NANO = 1_000_000_000
 def tagged(value: Any) -> dict[str, Any]:
     """The object that stands for a value JSON has no form for. Raises TypeError for what is no property value."""
     match value:
+        case Structure() if value.tag in KINDS:
+            return {KINDS[value.tag]: _fields(value)}
         case float():
             return {"float": _BITS.pack(value).hex()}
         case bytes() | bytearray():
@@ -76,9 +82,26 @@ def untagged(value: Any) -> Any:
         return value
     try:
         ((kind, content),) = value.items()
-        return _READERS[kind](content)
+        try:
+            return _READERS[kind](content)
+        except (ValueError, OverflowError, pytz.UnknownTimeZoneError):
+            if kind not in _TEMPORAL:
+                raise
+            return _structure(kind, content)
     except (KeyError, TypeError, OverflowError, struct.error) as error:
         raise ValueError("a value of a type that this version does not know") from error
+
+
+def _fields(value: Structure) -> Any:
+    fields = [plain(field) for field in value.fields]
+    return fields[0] if len(fields) == 1 else fields
+
+
+def _structure(kind: str, content: Any) -> Structure:
+    """The structure of a temporal value that the driver's types cannot hold."""
+    fields = content if type(content) is list else [content]
+    tag = TAGS.get(kind) or (b"i" if type(fields[-1]) is str else b"I")
+    return Structure(tag, *fields)
 
 
 def _offset(value: Time | DateTime) -> int:
@@ -137,6 +160,7 @@ def _duration(content: list[int]) -> Duration:
     return Duration(months=months, days=days, seconds=seconds, nanoseconds=nanoseconds)
 
 
+_TEMPORAL = {*TAGS, "datetime"}
 _UNIX = pytz.utc.localize(DateTime(1970, 1, 1).to_native())
 _READERS: dict[str, Callable[[Any], Any]] = {
     "float": lambda digits: _BITS.unpack(bytes.fromhex(digits))[0],
