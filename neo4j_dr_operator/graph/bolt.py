@@ -24,7 +24,7 @@ _SECURE = {"bolt+s": "bolt", "neo4j+s": "neo4j"}
 _PLAIN = ("bolt", "neo4j")
 
 
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 1.5
 """Longest wait for a TCP connection: also the longest time that a link's return can go unnoticed while connecting."""
 
 

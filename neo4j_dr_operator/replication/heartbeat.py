@@ -6,7 +6,8 @@ import queue
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint
@@ -17,6 +18,10 @@ from neo4j_dr_operator.replication.report import Lines, Status
 PERIOD = 1.0
 LONGEST = 5.0
 """A heartbeat that took longer than this many seconds says nothing."""
+PATIENCE = 2.0
+"""A way that stays silent for so many seconds is taken for lost, until a new connection over it answers."""
+AGAIN = 0.2
+"""Pause in seconds between two looks at a way that is lost."""
 
 _BEAT = (
     f"MATCH (s:{SITE} {{key: 'site'}}) SET s.lock = $lock WITH s "
@@ -34,11 +39,21 @@ class Beat:
 
 
 class Pulse(threading.Thread):
-    """Writes heartbeats as they are asked for, and measures a round trip each second."""
+    """Writes heartbeats as they are asked for, measures a round trip each second, and sees a lost way come back."""
 
-    def __init__(self, endpoint: Endpoint, status: Status, lines: Lines) -> None:
+    def __init__(
+        self, endpoint: Endpoint, status: Status, lines: Lines, back: Callable[[float], None] = lambda _: None
+    ) -> None:
+        """``back``: called when the way is there again, with the seconds after which silence means a dead connection.
+
+        A firewall that has forgotten a connection swallows it without a word, and TCP after an outage waits longer and
+        longer: whoever waits on an old connection would wait out its whole time limit.
+        """
         super().__init__(name="pulse", daemon=True)
         self._database = Database(endpoint, timeout=min(endpoint.timeout, LONGEST))
+        self._way = Database(replace(endpoint, timeout=min(endpoint.timeout, PATIENCE)))
+        self._back = back
+        self._lost = False
         self._status, self._lines = status, lines
         self._beats: queue.SimpleQueue[Beat] = queue.SimpleQueue()
 
@@ -54,7 +69,7 @@ class Pulse(threading.Thread):
                 beat = self._beats.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
                 self._measure()
-                due = time.monotonic() + PERIOD
+                due = time.monotonic() + (AGAIN if self._lost else PERIOD)
             else:
                 self._lines.write({"heartbeat": {"id": beat.number, **self._write(beat)}})
 
@@ -82,12 +97,17 @@ class Pulse(threading.Thread):
 
     def _measure(self) -> None:
         try:
-            self._database.row(
-                "RETURN 1"
-            )  # opens the connection where there is none, so that it is idle and open below
+            # The first opens the connection where there is none, so that it is idle and open for the second.
+            self._way.row("RETURN 1")
             began = time.perf_counter()
-            self._database.row("RETURN 1")
+            self._way.row("RETURN 1")
             self._status.latency = time.perf_counter() - began
         except errors.DrError:
-            self._database.close()
+            self._way.close()
             self._status.latency = None
+            self._lost = True
+        else:
+            if self._lost:
+                self._lost = False
+                self._database.close()
+                self._back(PATIENCE)

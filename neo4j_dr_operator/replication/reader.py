@@ -5,26 +5,30 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.replication import lost
 from neo4j_dr_operator.replication.changes import Chunk
+from neo4j_dr_operator.replication.pace import AHEAD_BYTES, Pace, split, weigh
 from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.stream import SourceFailure, read_chunk
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.05
 """Pause in seconds between two looks at a stream that had nothing new; the stream cannot be waited on."""
 
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 1.0
-"""Pause in seconds after a failure that may pass."""
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 0.4
+"""Pause in seconds after a failure that may pass: a link that is back is noticed within a second."""
 
 RETRIED = (errors.DatabaseUnreachable, errors.TransientFailure)
 LOCKED_OUT = (errors.AuthenticationFailed, errors.CertificateRejected, errors.PlainServer, errors.TlsRequired)
 """What somebody has to mend, here or at the server; a worker goes on looking."""
 AHEAD = 4
-"""Batches that are read ahead."""
+"""Pages that are read ahead, where they are not heavier than AHEAD_BYTES."""
+TOO_MUCH = (errors.TimedOut, errors.TransientFailure)
+"""What a page can meet because it is large: the time limit, the server's memory."""
 
 
 class Feed(Protocol):
@@ -53,17 +57,24 @@ class Reader(threading.Thread):
         status: Feed,
         *,
         pause: float = FIRST_PAUSE,
+        round_trip: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """``batch``: changes a query; ``interval``: longest pause in seconds between two; ``pause``: the shortest."""
+        """``batch``: most changes of a chunk; ``interval``: longest pause in seconds between two queries.
+
+        ``pause``: the shortest; ``round_trip``: seconds to the source and back where that is known, for larger pages.
+        """
         super().__init__(name="read", daemon=True)
         self._database, self._cursor, self._batch = database, cursor, batch
         self._longest = min(interval, max(LONGEST_PAUSE, pause))
         self._shortest = min(interval, pause)
         self._status = status
-        self._chunks: deque[Chunk] = deque()
+        self._pace, self._round_trip = Pace(batch), round_trip
+        self._asked: float | None = None
+        self._chunks: deque[tuple[Chunk, int]] = deque()
         self._changed = threading.Condition()
         self._pending = 0
         self._applying = 0
+        self._ahead = 0
         self._stopping = threading.Event()
         self._ended = False
         self._failure: SourceFailure | None = None
@@ -89,9 +100,11 @@ class Reader(threading.Thread):
                 self._changed.wait(timeout)
             taken: list[Chunk] = []
             size = 0
-            while self._chunks and (not taken or size + len(self._chunks[0]) <= self._batch):
-                taken.append(self._chunks.popleft())
-                size += len(taken[-1])
+            while self._chunks and (not taken or size + len(self._chunks[0][0]) <= self._batch):
+                chunk, weight = self._chunks.popleft()
+                taken.append(chunk)
+                size += len(chunk)
+                self._ahead -= weight
             self._pending -= size
             self._applying = size
             self._count()
@@ -112,8 +125,10 @@ class Reader(threading.Thread):
             while not self._stopping.is_set():
                 began = time.time()
                 try:
-                    chunk = read_chunk(self._database, self._cursor, self._batch)
+                    chunk, weight = self._read()
                 except RETRIED as error:
+                    if isinstance(error, TOO_MUCH):
+                        self._pace.failed()
                     ahead.check(error)
                     self._status.source_problem = Problem.of(SourceFailure(error))
                     self._status.changed.set()
@@ -123,7 +138,7 @@ class Reader(threading.Thread):
                     continue
                 backoff = FIRST_BACKOFF
                 ahead.clear()
-                moved = self._offer(chunk, began)
+                moved = self._offer(chunk, weight, began)
                 pause = self._shortest if moved else min(pause * 1.5, self._longest)
                 if not chunk.more:
                     self._stopping.wait(pause)
@@ -136,19 +151,43 @@ class Reader(threading.Thread):
                 self._ended = True
                 self._changed.notify_all()
 
-    def _offer(self, chunk: Chunk, began: float) -> bool:
+    def _read(self) -> tuple[Chunk, int]:
+        """One page, and about how many bytes it holds."""
+        self._asked = began = time.monotonic()
+        try:
+            chunk = read_chunk(self._database, self._cursor, self._pace.page)
+        finally:
+            self._asked = None
+        weight = weigh(chunk)
+        if chunk.more:
+            self._pace.read(len(chunk), weight, time.monotonic() - began, self._round_trip())
+        return chunk, weight
+
+    def hurry(self, silent: float) -> None:
+        """The source answers again on a new connection: ask anew where an answer was due for ``silent`` seconds."""
+        asked = self._asked
+        if asked is not None and time.monotonic() - asked > silent:
+            self._database.close()
+
+    def _offer(self, page: Chunk, weight: int, began: float) -> bool:
         """Queue what moves the position; wait while too much is queued."""
-        moved = chunk.cursor != self._cursor
+        moved = page.cursor != self._cursor
         with self._changed:
             if moved:
-                self._cursor = chunk.cursor
-                self._chunks.append(chunk)
-                self._pending += len(chunk)
+                self._cursor = page.cursor
+                each = weight / max(1, len(page))
+                for chunk in split(page, self._batch):
+                    self._chunks.append((chunk, round(each * len(chunk))))
+                    self._ahead += self._chunks[-1][1]
+                self._pending += len(page)
             self._status.source_problem = None
             self._count()
-            self._status.caught_up = not len(chunk)
+            self._status.caught_up = not len(page)
             self._status.read_at = began
             self._changed.notify_all()
-            while self._pending >= self._batch * AHEAD and not self._stopping.is_set():
+            while self._full() and not self._stopping.is_set():
                 self._changed.wait(1.0)
         return moved
+
+    def _full(self) -> bool:
+        return self._pending >= max(self._batch, self._pace.page) * AHEAD or self._ahead >= AHEAD_BYTES

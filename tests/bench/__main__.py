@@ -8,12 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, failover, lag, memory, rest, shipping
+from tests.bench import apply, failover, lag, memory, rest, shipping, wan
 
 PARTS = {
     "apply": apply.main,
     "memory": memory.main,
     "shipping": shipping.main,
+    "wan": wan.main,
     "lag": lag.main,
     "failover": failover.main,
     "rest": rest.main,

@@ -1,0 +1,98 @@
+"""How much is read at once, and how much is held: from what reading has cost so far (pure).
+
+A page is one query of the change stream, so one round trip. It grows while the round trip is a large part of the time
+that a full page takes, and shrinks to what may be held in memory or carried within the time limit. Pages are split into
+chunks of at most one batch each: what a page holds says nothing about what the target is given in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.replication.changes import Chunk
+
+FIRST_PAGE = 1_000
+"""Changes of the first query: nothing is known of their weight yet."""
+LARGEST_PAGE = 40_000
+"""Changes of one query, unless the batch is larger."""
+PAGE_BYTES = 16 << 20
+"""What one page is meant to weigh at most, in bytes of names and values; the estimate comes from the page before."""
+AHEAD_BYTES = 64 << 20
+"""What may be read ahead, in the same bytes; one page more may be on its way."""
+ROUND_TRIPS = 10
+"""A page that takes less than so many round trips is too small to be worth one."""
+SAMPLE = 128
+"""Changes of a chunk that are weighed; the rest is taken to weigh the same."""
+FIXED = 100
+"""Bytes that a change weighs without its labels and values: its identifier, element ids, operation."""
+
+_COLUMNS = tuple(field.name for field in fields(Chunk) if field.name not in ("more", "cursor", "position", "size"))
+
+
+class Pace:
+    """The size of pages, in changes: at first small, then a batch, then what the way asks for."""
+
+    def __init__(self, batch: int) -> None:
+        """``batch``: most changes of one transaction of the target."""
+        self.page = min(batch, FIRST_PAGE)
+        self._batch = batch
+
+    def read(self, changes: int, weight: int, seconds: float, round_trip: float | None) -> None:
+        """A full page of ``changes`` weighing ``weight`` bytes took ``seconds``; a round trip takes ``round_trip``."""
+        if weight > PAGE_BYTES:
+            self.page = max(1, min(self.page, changes * PAGE_BYTES // weight))
+        elif round_trip and seconds < ROUND_TRIPS * round_trip and weight * 2 <= PAGE_BYTES:
+            self.page = max(self._batch, min(self.page * 2, LARGEST_PAGE))
+        elif self.page < self._batch and weight * 2 <= PAGE_BYTES:
+            self.page = min(self.page * 2, self._batch)
+
+    def failed(self) -> None:
+        """A page was too much for the time limit, or for the source's memory."""
+        self.page = max(1, self.page // 2)
+
+
+def weigh(chunk: Chunk) -> int:
+    """About how many bytes a chunk holds, from a sample spread evenly over it."""
+    count = len(chunk)
+    if not count:
+        return 0
+    step = max(1, count // SAMPLE)
+    sample = chunk.afters[::step]
+    return count * FIXED + sum(map(_weight, sample)) * count // len(sample)
+
+
+def _weight(value: object) -> int:
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(len, value)) + sum(map(_weight, value.values()))
+    if isinstance(value, list):
+        return sum(map(_weight, value))
+    return 8
+
+
+def split(chunk: Chunk, most: int) -> Iterator[Chunk]:
+    """The same changes in chunks of whole transactions, of at most ``most`` changes where no transaction is larger."""
+    begin, end, txs = 0, len(chunk), chunk.txs
+    while end - begin > most:
+        cut = begin + most
+        while cut > begin and txs[cut - 1] == txs[cut]:
+            cut -= 1
+        if cut == begin:  # this transaction alone is larger
+            cut = begin + most
+            while cut < end and txs[cut - 1] == txs[cut]:
+                cut += 1
+        if cut == end:
+            break
+        yield _part(chunk, begin, cut)
+        begin = cut
+    yield chunk if begin == 0 else _part(chunk, begin, end, last=True)
+
+
+def _part(chunk: Chunk, begin: int, end: int, *, last: bool = False) -> Chunk:
+    cursor = chunk.cursor if last else chunk.ids[end - 1]
+    position = chunk.position if last else Position.decode(cursor)
+    more = chunk.more if last else True
+    return Chunk(more, cursor, position, *(getattr(chunk, name)[begin:end] for name in _COLUMNS))
