@@ -13,7 +13,9 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.cypher import SITE
+from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.report import Lines, Status
+from neo4j_dr_operator.replication.stream import CURRENT
 
 PERIOD = 1.0
 LONGEST = 5.0
@@ -98,16 +100,25 @@ class Pulse(threading.Thread):
     def _measure(self) -> None:
         try:
             # The first opens the connection where there is none, so that it is idle and open for the second.
-            self._way.row("RETURN 1")
+            self._status.head = self._newest()
             began = time.perf_counter()
             self._way.row("RETURN 1")
             self._status.latency = time.perf_counter() - began
         except errors.DrError:
             self._way.close()
-            self._status.latency = None
+            self._status.latency = self._status.head = None
             self._lost = True
         else:
             if self._lost:
                 self._lost = False
                 self._database.close()
                 self._back(PATIENCE)
+
+    def _newest(self) -> int | None:
+        """The source's newest transaction; None where its stream has no answer, which the reader reports."""
+        try:
+            return Position.decode(self._way.row(CURRENT)[0]).tx
+        except errors.DatabaseUnreachable:
+            raise
+        except (errors.DatabaseError, ValueError):
+            return None

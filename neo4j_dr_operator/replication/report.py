@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +16,8 @@ from neo4j_dr_operator.replication.link import LinkState
 from neo4j_dr_operator.replication.stream import SourceFailure
 
 PERIOD = 0.5
+SPAN = 10.0
+"""Seconds that a throughput looks back."""
 _SIDED = {
     errors.DatabaseUnreachable: "Unreachable",
     errors.AuthenticationFailed: "AuthFailed",
@@ -41,9 +45,30 @@ class Problem:
         return cls(cause.reason, cause.message)
 
 
+class Rate:
+    """How fast a counter grows, over the last :data:`SPAN` seconds."""
+
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, count: int, now: float) -> float | None:
+        """Growth a second up to ``count`` at ``now`` (monotonic seconds); None within the first second of looking."""
+        seen = self._seen
+        seen.append((now, count))
+        while len(seen) > 2 and now - seen[1][0] >= SPAN:
+            seen.popleft()
+        began, first = seen[0]
+        return max(0, count - first) / (now - began) if now - began >= 1.0 else None
+
+
 @dataclass
 class Status:
-    """What the threads of a worker know; each field has one writer. Times: seconds since 1970."""
+    """What the threads of a worker know; each field has one writer. Times: seconds since 1970.
+
+    ``head``: the source's newest transaction, as seen within the last second or two, None while the way is lost;
+    ``received``: bytes read from the source.
+    """
 
     epoch: int
     state: str = "attaching"
@@ -54,10 +79,15 @@ class Status:
     changes: int = 0
     transactions: int = 0
     latency: float | None = None
+    head: int | None = None
+    received: int = 0
     schema: Problem | None = None
     source_problem: Problem | None = None
     target_problem: Problem | None = None
     changed: threading.Event = field(default_factory=threading.Event, repr=False)
+    _rates: tuple[Rate, Rate] = field(default_factory=lambda: (Rate(), Rate()), repr=False)
+    _last: tuple[Problem, float] | None = field(default=None, repr=False)
+    _shown: Problem | None = field(default=None, repr=False)
 
     def become(self, state: str) -> None:
         """Enter a state; the reporter says so at once."""
@@ -70,6 +100,7 @@ class Status:
         caught_up = self.caught_up and self.pending == 0 and self.state in ("streaming", "finished")
         link = self.link
         problem = self.target_problem or self.source_problem
+        now = time.monotonic()
         seed = None
         if link is not None and link.scan_nodes_end + link.scan_rels_end:
             seed = {
@@ -94,10 +125,30 @@ class Status:
                 "transactions": self.transactions,
                 "seed": seed,
                 "latency": self.latency,
+                "behind": self._behind(),
+                "changesPerSecond": self._rates[0].of(self.changes, now),
+                "bytesPerSecond": self._rates[1].of(self.received, now),
                 "schema": shown(self.schema),
                 "error": shown(problem),
+                "lastError": self._remembered(problem),
             }
         }
+
+    def _behind(self) -> int | None:
+        """Transactions that the source has and the target lacks; None while that cannot be told."""
+        if self.link is None or self.head is None or self.state not in ("streaming", "catching-up"):
+            return None
+        return max(0, self.head - self.link.cursor_tx)
+
+    def _remembered(self, problem: Problem | None) -> dict[str, Any] | None:
+        """The last error, also when it is over; ``at`` is when it began, however often it came back unchanged."""
+        if problem is not None and (self._shown is None or self._shown.reason != problem.reason):
+            self._last = (problem, time.time())
+        self._shown = problem
+        if self._last is None:
+            return None
+        last, at = self._last
+        return {"reason": last.reason, "message": last.message, "at": at}
 
 
 def shown(problem: Problem | None) -> dict[str, str] | None:
