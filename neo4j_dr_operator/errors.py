@@ -198,6 +198,12 @@ class TransientFailure(DatabaseError):
     reason = "TransientFailure"
 
 
+class MemoryExhausted(TransientFailure):
+    """A transaction took more memory than the server gives it, or has left."""
+
+    reason = "MemoryExhausted"
+
+
 class PositionAhead(TransientFailure):
     """The member that answered does not have the position yet. Lasting, it was restored to before the position."""
 
@@ -208,6 +214,12 @@ class QueryFailed(DatabaseError):
     """Any other refusal of a query; ``code`` tells which."""
 
     reason = "QueryFailed"
+
+
+class TransactionTooLarge(QueryFailed):
+    """A source transaction is larger than what a worker may hold, or than what the target takes at once."""
+
+    reason = "TransactionTooLarge"
 
 
 # -- replication -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from neo4j_dr_operator.graph.translate import translated
 from neo4j_dr_operator.graph.wire import Traffic, undecoded
 
 Row = list[Any]
+FETCH = 20_000
+"""Rows that a result asks for at once."""
 
 
 class Transaction:
@@ -50,7 +52,7 @@ class Database:
         self.timeout = endpoint.timeout if timeout is None else timeout
         self.traffic = Traffic()
         self._gate = gate_of(endpoint.address, endpoint.user, endpoint.password)
-        uri, self._options = driver_options(endpoint, fetch_size=20_000)
+        uri, self._options = driver_options(endpoint, fetch_size=FETCH)
         self._uri = uri
         self._lock = threading.Lock()
         self._driver: neo4j.Driver | None = None
@@ -63,7 +65,7 @@ class Database:
                 _prepare(self._driver, self.timeout, self.traffic)
             return self._driver
 
-    def _session(self, access: str) -> neo4j.Session:
+    def _session(self, access: str, fetch: int = FETCH) -> neo4j.Session:
         driver = self._connected()
         self._gate.check()
         if not self._gate.proven:
@@ -71,7 +73,7 @@ class Database:
                 self._gate.check()
                 driver.verify_connectivity()
                 self._gate.accepted()
-        return driver.session(database=self.endpoint.database, default_access_mode=access)
+        return driver.session(database=self.endpoint.database, default_access_mode=access, fetch_size=fetch)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
@@ -89,9 +91,15 @@ class Database:
 
     def rows(self, query: str, **params: object) -> Generator[Row]:
         """The rows of a reading auto-commit query, as they come. Close the iterator when not read to its end."""
-        with self._asking(), self._session(neo4j.READ_ACCESS) as session:
+        return self.stream(query, params)
+
+    def stream(
+        self, query: str, params: dict[str, Any], *, within: float | None = None, fetch: int = FETCH
+    ) -> Generator[Row]:
+        """As :meth:`rows`. ``within``: time limit in seconds, in place of the usual; ``fetch``: rows at a time."""
+        with self._asking(), self._session(neo4j.READ_ACCESS, fetch) as session:
             with CALLS.passing(query):
-                result = session.run(neo4j.Query(query, timeout=self.timeout), params)
+                result = session.run(neo4j.Query(query, timeout=within or self.timeout), params)
             for record in result:
                 yield record.values()
 
@@ -102,13 +110,13 @@ class Database:
             return [record.values() for record in result]
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """An explicit transaction, rolled back unless committed inside."""
+    def transaction(self, within: float | None = None) -> Iterator[Transaction]:
+        """An explicit transaction, rolled back unless committed inside. ``within``: seconds, in place of the usual."""
         with contextlib.ExitStack() as stack:
             with self._asking():
                 session = stack.enter_context(self._session(neo4j.WRITE_ACCESS))
                 with CALLS.passing("BEGIN"):
-                    inner = session.begin_transaction(timeout=self.timeout)
+                    inner = session.begin_transaction(timeout=within or self.timeout)
             try:
                 yield Transaction(inner)
             finally:

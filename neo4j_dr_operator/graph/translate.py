@@ -20,6 +20,10 @@ _READ_ONLY = (
     "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase",
     "Neo.ClientError.General.ReadOnly",
 )
+_MEMORY = tuple(
+    f"Neo.TransientError.General.{word}"
+    for word in ("MemoryPoolOutOfMemoryError", "TransactionOutOfMemoryError", "OutOfMemoryError")
+)
 _UNAVAILABLE = (
     "Neo.TransientError.General.DatabaseUnavailable",
     "Neo.TransientError.Database.DatabaseUnavailable",
@@ -27,6 +31,7 @@ _UNAVAILABLE = (
 )
 _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
     **dict.fromkeys(_READ_ONLY, (errors.ReadOnlyRefused, "the database is read-only")),
+    **dict.fromkeys(_MEMORY, (errors.MemoryExhausted, "the transaction needs more memory than the server gives it")),
     **dict.fromkeys(_UNAVAILABLE, (errors.DatabaseUnreachable, "the database is not available")),
     "Neo.ClientError.Schema.ConstraintValidationFailed": (
         errors.ConstraintViolated,

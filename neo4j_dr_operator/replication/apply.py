@@ -7,9 +7,10 @@ that the element is there, so anything else means that somebody else wrote to th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import compress
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,8 +19,14 @@ from neo4j_dr_operator.graph import cypher
 from neo4j_dr_operator.graph.bolt_sync import Transaction
 from neo4j_dr_operator.graph.columns import Ids
 from neo4j_dr_operator.graph.element_map import FlatMap, MapChange
+from neo4j_dr_operator.replication import portions
 from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkWriter
+
+USUAL_CHANGES = 10_000
+"""Up to here the link's own time limit holds for a transaction."""
+SLOWEST_CHANGES, SLOWEST_BYTES = 1_000, 1_000_000
+"""Changes and bytes a second that a target is expected to take at least, in transactions larger than that."""
 
 
 def apply(writer: LinkWriter, net: Net, *, phase: str | None = None) -> None:
@@ -37,12 +44,23 @@ def apply(writer: LinkWriter, net: Net, *, phase: str | None = None) -> None:
         heartbeat=net.heartbeat or writer.state.heartbeat,
         phase=phase or writer.state.phase,
     )
+    within = _seconds(net, writer.database.timeout)
     try:
-        writer.write(change, lambda tx: Batch(writer, tx, net).run())
+        writer.write(change, lambda tx: Batch(writer, tx, net).run(), within)
     except errors.StillConnected as error:
         raise errors.TargetAltered("a node to delete has relationships in the target that the source lacks") from error
     except errors.ConstraintViolated:
-        writer.write(change, lambda tx: Batch(writer, tx, net, clear=True).run())
+        writer.write(change, lambda tx: Batch(writer, tx, net, clear=True).run(), within)
+
+
+def _seconds(net: Net, usual: float) -> float | None:
+    """The time limit of a transaction that is larger than a batch, by rates that any target reaches; else None."""
+    if net.changes <= USUAL_CHANGES and net.size <= portions.STATEMENT_BYTES:
+        return None
+    return usual + net.changes / SLOWEST_CHANGES + net.size / SLOWEST_BYTES
+
+
+Rows = TypeVar("Rows", Nodes, Relationships)
 
 
 class Batch:
@@ -61,6 +79,7 @@ class Batch:
         self._relationships: FlatMap = writer.map.relationships
         self._x4, self._x5 = writer.node_prefix, writer.relationship_prefix
         self._net = net
+        self._size = 0 if net is None else net.size
         self._clear = clear
         self.change = MapChange()
 
@@ -91,92 +110,81 @@ class Batch:
     def _delete_relationships(self, ids: Ids) -> None:
         if not len(ids):
             return
-        targets = self._known(self._relationships, ids)
-        self._count(len(ids), cypher.DELETE_RELATIONSHIPS, x=self._x5, a=targets)
+        self._by_ids(cypher.DELETE_RELATIONSHIPS, self._x5, self._known(self._relationships, ids))
         self._relationships.drop(ids)
         self.change.relationship_drops.append(ids)
 
     def _delete_nodes(self, ids: Ids) -> None:
         if not len(ids):
             return
-        targets = self._known(self._nodes, ids)
-        self._count(len(ids), cypher.DELETE_NODES, x=self._x4, a=targets)
+        self._by_ids(cypher.DELETE_NODES, self._x4, self._known(self._nodes, ids))
         self._nodes.drop(ids)
         self.change.node_drops.append(ids)
 
     def _empty(self, net: Net) -> None:
         for ids in (net.updated_nodes.ids, net.relabelled_nodes.ids):
-            if ids:
-                self._count(
-                    len(ids),
-                    cypher.CLEAR_NODES,
-                    x=self._x4,
-                    a=self._known(self._nodes, ids),
-                )
-        if ids := net.updated_relationships.ids:
-            targets = self._known(self._relationships, ids)
-            self._count(len(ids), cypher.CLEAR_RELATIONSHIPS, x=self._x5, a=targets)
+            self._by_ids(cypher.CLEAR_NODES, self._x4, self._known(self._nodes, ids))
+        targets = self._known(self._relationships, net.updated_relationships.ids)
+        self._by_ids(cypher.CLEAR_RELATIONSHIPS, self._x5, targets)
 
     def create_nodes(self, rows: Nodes) -> None:
         """Create nodes and remember them. Raises :class:`errors.TargetAltered` for an id that is mapped already."""
-        if not rows.ids:
-            return
-        ids = self._unknown(self._nodes, rows.ids)
-        made = self._ids(len(ids), cypher.CREATE_NODES, p=rows.properties, k=rows.keys, l=rows.names)
-        self._nodes.put(ids, made)
-        self.change.node_puts.append((ids, made))
+        for some in self._parts(rows):
+            ids = self._unknown(self._nodes, some.ids)
+            made = self._ids(len(ids), cypher.CREATE_NODES, p=some.properties, k=some.keys, l=some.names)
+            self._nodes.put(ids, made)
+            self.change.node_puts.append((ids, made))
 
     def _update_nodes(self, rows: Nodes) -> None:
-        if rows.ids:
-            targets = self._known(self._nodes, rows.ids)
+        for some in self._parts(rows):
+            targets = self._known(self._nodes, some.ids)
             self._count(
-                len(rows.ids),
+                len(some.ids),
                 cypher.UPDATE_NODES,
                 x=self._x4,
                 a=targets,
-                p=rows.properties,
+                p=some.properties,
             )
 
     def _relabel_nodes(self, rows: Nodes) -> None:
-        if rows.ids:
-            targets = self._known(self._nodes, rows.ids)
+        for some in self._parts(rows):
+            targets = self._known(self._nodes, some.ids)
             self._count(
-                len(rows.ids),
+                len(some.ids),
                 cypher.RELABEL_NODES,
                 x=self._x4,
                 a=targets,
-                p=rows.properties,
-                k=rows.keys,
-                l=rows.names,
+                p=some.properties,
+                k=some.keys,
+                l=some.names,
             )
 
     def create_relationships(self, rows: Relationships) -> None:
         """Create relationships between mapped nodes and remember them. Raises as :meth:`create_nodes`."""
-        if not rows.ids:
-            return
-        ids = self._unknown(self._relationships, rows.ids)
-        made = self._ids(
-            len(ids),
-            cypher.CREATE_RELATIONSHIPS,
-            x=self._x4,
-            a=self._known(self._nodes, rows.starts),
-            b=self._known(self._nodes, rows.ends),
-            p=rows.properties,
-            k=rows.keys,
-            l=rows.names,
-        )
-        self._relationships.put(ids, made)
-        self.change.relationship_puts.append((ids, made))
+        for some in self._parts(rows):
+            ids = self._unknown(self._relationships, some.ids)
+            made = self._ids(
+                len(ids),
+                cypher.CREATE_RELATIONSHIPS,
+                x=self._x4,
+                a=self._known(self._nodes, some.starts),
+                b=self._known(self._nodes, some.ends),
+                p=some.properties,
+                k=some.keys,
+                l=some.names,
+            )
+            self._relationships.put(ids, made)
+            self.change.relationship_puts.append((ids, made))
 
     def _update_relationships(self, rows: Relationships) -> None:
-        if rows.ids:
-            targets = self._known(self._relationships, rows.ids)
+        for some in self._parts(rows):
+            targets = self._known(self._relationships, some.ids)
             self._count(
-                len(rows.ids),
+                len(some.ids),
                 cypher.UPDATE_RELATIONSHIPS,
                 x=self._x5,
                 a=targets,
-                p=rows.properties,
+                p=some.properties,
             )
 
     # -- a target that a scan may have brought ahead of the cursor -------------------------------------------------
@@ -213,17 +221,16 @@ class Batch:
         self.create_nodes(select_nodes(rows, ~known))
 
     def _overwrite(self, rows: Nodes) -> None:
-        rows = select_nodes(rows, self._nodes.find(rows.ids) >= 0)
-        if rows.ids:
-            targets = self._known(self._nodes, rows.ids)
+        for some in self._parts(select_nodes(rows, self._nodes.find(rows.ids) >= 0)):
+            targets = self._known(self._nodes, some.ids)
             self._count(
-                len(rows.ids),
+                len(some.ids),
                 cypher.OVERWRITE_NODES,
                 x=self._x4,
                 a=targets,
-                p=rows.properties,
-                k=rows.keys,
-                l=rows.names,
+                p=some.properties,
+                k=some.keys,
+                l=some.names,
             )
 
     def _connected(self, rows: Relationships) -> Relationships:
@@ -232,6 +239,20 @@ class Batch:
         return select_relationships(rows, known)
 
     # -- checked statements ----------------------------------------------------------------------------------------
+
+    def _parts(self, rows: Rows) -> Iterator[Rows]:
+        """The rows, for one statement each."""
+        if len(rows.ids) <= portions.STATEMENT_ROWS and self._size <= portions.STATEMENT_BYTES:
+            if rows.ids:
+                yield rows
+            return
+        for part in portions.statements(rows.properties, self._size):
+            yield rows.part(part)
+
+    def _by_ids(self, query: str, prefix: str, targets: list[int]) -> None:
+        for first in range(0, len(targets), portions.STATEMENT_ROWS):
+            part = targets[first : first + portions.STATEMENT_ROWS]
+            self._count(len(part), query, x=prefix, a=part)
 
     def _known(self, elements: FlatMap, ids: Sequence[int] | Ids) -> list[int]:
         targets = elements.find(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from neo4j_dr_operator.graph.position import Position
@@ -12,7 +12,7 @@ from neo4j_dr_operator.graph.position import Position
 class Chunk:
     """Whole source transactions, as columns of equal length, and the position after them.
 
-    ``more``: the stream had more to give when this was read.
+    ``more``: the stream had more to give when this was read. ``size``: bytes that it was on the way, 0 unknown.
     """
 
     more: bool
@@ -26,6 +26,7 @@ class Chunk:
     starts: list[str]
     ends: list[str]
     afters: list[Any]
+    size: int = field(default=0, init=False)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -54,6 +54,10 @@ class Nodes:
     properties: list[Properties] = field(default_factory=list)
     names: list[Any] = field(default_factory=list)
 
+    def part(self, rows: slice) -> Nodes:
+        """Some of the rows."""
+        return Nodes(self.ids[rows], self.keys[rows], self.properties[rows], self.names)
+
 
 @dataclass(slots=True)
 class Relationships:
@@ -66,12 +70,19 @@ class Relationships:
     properties: list[Properties] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
+    def part(self, rows: slice) -> Relationships:
+        """Some of the rows; columns that are empty stay so."""
+        return Relationships(
+            self.ids[rows], self.starts[rows], self.ends[rows], self.keys[rows], self.properties[rows], self.names
+        )
+
 
 @dataclass(slots=True)
 class Net:
     """A net change set. Column meanings as in :class:`Nodes` and :class:`Relationships`; ids are source ids.
 
-    ``relabelled_nodes.names`` holds (labels removed, labels added) when exact; all labels when idempotent.
+    ``size``: bytes of what was folded, as it was read; 0 unknown. ``relabelled_nodes.names`` holds (labels removed,
+    labels added) when exact; all labels when idempotent.
     """
 
     cursor: str
@@ -87,6 +98,7 @@ class Net:
     relabelled_nodes: Nodes
     created_relationships: Relationships
     updated_relationships: Relationships
+    size: int = 0
 
 
 class Fold:
@@ -96,6 +108,7 @@ class Fold:
         self.idempotent = idempotent
         self.changes = 0
         self.transactions = 0
+        self.size = 0
         self.heartbeat: int | None = None
         self._last: Chunk | None = None
         self._created_nodes: dict[int, dict[str, Any]] = {}
@@ -108,6 +121,7 @@ class Fold:
     def add(self, chunk: Chunk) -> None:
         """Fold one more chunk in."""
         self._last = chunk
+        self.size += chunk.size
         seen_tx = -1
         for tx, operation, element, names, start, end, after in zip(
             chunk.txs,
@@ -200,6 +214,7 @@ class Fold:
                 ids=list(self._updated_rels),
                 properties=list(self._updated_rels.values()),
             ),
+            size=self.size,
         )
 
     def _node_creations(self) -> Nodes:
@@ -245,3 +260,11 @@ class Fold:
             rows.properties.append(properties)
         rows.names = names.values
         return rows
+
+
+def folded(chunks: Sequence[Chunk], *, idempotent: bool) -> Net:
+    """The net change set of ``chunks``, at least one."""
+    fold = Fold(idempotent=idempotent)
+    for chunk in chunks:
+        fold.add(chunk)
+    return fold.net()

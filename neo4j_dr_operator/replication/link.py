@@ -169,8 +169,10 @@ class LinkWriter:
         self,
         change: LinkState,
         body: Callable[[Transaction], MapChange | None] | None = None,
+        within: float | None = None,
     ) -> None:
         """One transaction: compare with :attr:`state`, run ``body``, become ``change`` (its ``seq`` is set here).
+        ``within``: its time limit in seconds, in place of the link's own.
 
         Raises :class:`errors.Stale` and whatever ``body`` raises, nothing written; connection errors at COMMIT leave it
         undecided.
@@ -181,7 +183,7 @@ class LinkWriter:
         size = 0
         committing = False
         try:
-            with self.database.transaction() as tx:
+            with self.database.transaction(within) as tx:
                 self._compare(tx, nonce, _difference(self.state, new))
                 self.faults.at("begin")
                 record = body(tx) if body is not None else None

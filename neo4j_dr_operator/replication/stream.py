@@ -15,6 +15,7 @@ from typing import Any
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.replication import room
 from neo4j_dr_operator.replication.changes import Chunk
 
 _SOURCE = "CALL db.cdc.query($cursor) YIELD id, txId, metadata, event "
@@ -37,8 +38,14 @@ CHUNK = (
 SINGLE = f"{_SOURCE} RETURN {', '.join(_COLUMNS)}, metadata.captureMode"
 CURRENT = "CALL db.cdc.current() YIELD id RETURN id"
 
-MAX_TRANSACTION = 2_000_000
-"""Changes of one source transaction that a worker is willing to hold in memory."""
+LARGEST_COLLECTED = 40_000
+"""Changes of a transaction that the source is asked to collect; a larger one is streamed row by row."""
+COLLECTED_BYTES = 32 << 20
+"""What one query is meant to collect at most: the estimate comes from the chunk that was cut."""
+FETCH = 2_000
+"""Changes asked for at once while streaming: what follows the transaction is on its way when its end is seen."""
+WHOLE_SECONDS = 3600.0
+"""Time limit of streaming one large transaction: the link's own is meant for chunks."""
 
 
 def current(database: Database) -> Position:
@@ -51,21 +58,26 @@ def read_chunk(database: Database, cursor: str, limit: int) -> Chunk:
 
     With nothing there the chunk is empty and its position is the stream's current one. A transaction larger than
     ``limit`` is read whole. Raises :class:`errors.PositionLost`, :class:`errors.ChangeCaptureDisabled` (also for
-    capture mode DIFF, which lacks the full state), :class:`errors.QueryFailed` for a transaction beyond
-    :data:`MAX_TRANSACTION` changes.
+    capture mode DIFF, which lacks the full state), :class:`errors.TransactionTooLarge` for a transaction that this
+    process must not hold in memory (:mod:`.room`).
     """
-    now, mode, *columns = _capturing(database, cursor, limit)
-    _full(mode)
-    txs = columns[1]
-    if not txs:
-        return _chunk(now, columns, more=False)
-    if len(txs) < limit:
-        return _chunk(columns[0][-1], columns, more=False)
-    keep = txs.index(txs[-1])  # the last transaction may be cut by the limit: leave it for the next chunk
-    if keep == 0:
-        columns = _whole(database, cursor)
-        return _chunk(columns[0][-1], columns, more=True)
-    return _chunk(columns[0][keep - 1], [column[:keep] for column in columns], more=True)
+    while True:
+        before = database.traffic.received
+        now, mode, *columns = _capturing(database, cursor, limit)
+        size = database.traffic.received - before
+        _full(mode)
+        txs = columns[1]
+        if not txs:
+            return _chunk(now, columns, 0, more=False)
+        if len(txs) < limit:
+            return _chunk(columns[0][-1], columns, size, more=False)
+        keep = txs.index(txs[-1])  # the last transaction may be cut by the limit: leave it for the next chunk
+        if keep:
+            kept = [column[:keep] for column in columns]
+            return _chunk(columns[0][keep - 1], kept, size * keep // len(txs), more=True)
+        if limit >= LARGEST_COLLECTED or size * 4 > COLLECTED_BYTES:
+            return _whole(database, cursor)
+        limit = min(limit * 4, LARGEST_COLLECTED)
 
 
 def _capturing(database: Database, cursor: str, limit: int) -> list[Any]:
@@ -80,26 +92,31 @@ def _full(mode: str | None) -> None:
         raise errors.ChangeCaptureDisabled(f"change data capture is in mode {mode}; replication needs FULL")
 
 
-def _chunk(cursor: str, columns: list[list[Any]], *, more: bool) -> Chunk:
-    return Chunk(more, cursor, Position.decode(cursor), *columns)
+def _chunk(cursor: str, columns: list[list[Any]], size: int, *, more: bool) -> Chunk:
+    chunk = Chunk(more, cursor, Position.decode(cursor), *columns)
+    chunk.size = size
+    return chunk
 
 
-def _whole(database: Database, cursor: str) -> list[list[Any]]:
-    """The one transaction after ``cursor``, streamed row by row: no limit on the server's memory."""
+def _whole(database: Database, cursor: str) -> Chunk:
+    """The one transaction after ``cursor``, streamed row by row: no limit on the server's memory, one on ours."""
     columns: list[list[Any]] = [[] for _ in _COLUMNS]
-    rows = database.rows(SINGLE, cursor=cursor)
+    allowed, before, last = room.largest(), database.traffic.received, ""
+    rows = database.stream(SINGLE, {"cursor": cursor}, within=WHOLE_SECONDS, fetch=FETCH)
     try:
         for row in rows:
             if columns[1] and row[1] != columns[1][0]:
                 break
             _full(row[8])
-            if len(columns[1]) >= MAX_TRANSACTION:
-                raise errors.QueryFailed(f"a source transaction has more than {MAX_TRANSACTION} changes")
-            for column, value in zip(columns, row[:8], strict=True):
+            last = row[0]
+            for column, value in zip(columns[1:], row[1:8], strict=True):
                 column.append(value)
+            if len(columns[1]) % room.LOOK_EVERY == 0:
+                room.check(len(columns[1]), database.traffic.received - before, allowed)
     finally:
         rows.close()
-    return columns
+    columns[0] = [last] * len(columns[1])  # within a transaction only its end is a position
+    return _chunk(last, columns, database.traffic.received - before, more=True)
 
 
 class SourceFailure(errors.ReplicationError):

@@ -22,11 +22,12 @@ import orjson
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.calls import CALLS
-from neo4j_dr_operator.replication import checkpoint, handover, link, schema, seed
+from neo4j_dr_operator.replication import checkpoint, handover, link, portions, schema, seed
 from neo4j_dr_operator.replication.apply import apply
+from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.config import WorkerConfig
 from neo4j_dr_operator.replication.faults import Faults, Strikes
-from neo4j_dr_operator.replication.fold import Fold, Net
+from neo4j_dr_operator.replication.fold import folded
 from neo4j_dr_operator.replication.heartbeat import Beat, Pulse
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.reader import (
@@ -149,10 +150,8 @@ class Worker:
                     return
                 if not chunks:
                     continue
-                fold = Fold(idempotent=writer.state.phase == link.CATCHING_UP)
-                for chunk in chunks:
-                    fold.add(chunk)
-                self._apply(writer, fold.net())
+                for together in portions.transactions(chunks):
+                    self._apply(writer, together)
                 if checkpoint.due(writer, self._records):
                     checkpoint.save(writer)
 
@@ -253,8 +252,10 @@ class Worker:
             writer.write(link.streaming(state))
             self._well(writer)
 
-    def _apply(self, writer: LinkWriter, net: Net) -> None:
-        """Apply a batch, exactly once, through whatever happens to the connection meanwhile."""
+    def _apply(self, writer: LinkWriter, chunks: list[Chunk]) -> None:
+        """Apply chunks in one transaction, exactly once, through whatever happens to the connection meanwhile; in more
+        where the target's memory does not do for one."""
+        net = folded(chunks, idempotent=writer.state.phase == link.CATCHING_UP)
         before = writer.state.seq
         backoff = FIRST_BACKOFF
         while True:
@@ -268,7 +269,14 @@ class Worker:
                 errors.ReadOnlyRefused,
                 errors.ConstraintViolated,
             ) as error:
-                self._trouble(error)
+                problem: errors.DrError = error
+                if isinstance(error, errors.MemoryExhausted):
+                    if (halves := portions.halves(chunks)) is not None:
+                        for half in halves:
+                            self._apply(writer, half)
+                        return
+                    problem = portions.too_large(net.changes, net.size)
+                self._trouble(problem)
                 if isinstance(error, errors.ConstraintViolated):
                     self._schema.hurry()
                 time.sleep(backoff * random.uniform(0.5, 1.0))
