@@ -10,10 +10,11 @@ import time
 from datetime import datetime
 from typing import Any, Literal
 
-from neo4j_dr_operator.errors import FenceBroken, PositionLost, Stale
+from neo4j_dr_operator.errors import FenceBroken, PositionLost, QueryFailed, Stale
 from neo4j_dr_operator.failover.state import Site, link_name, other
 from neo4j_dr_operator.failover.view import Assessment, Claimed, Mark
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
+from neo4j_dr_operator.graph.cypher import ALREADY_MADE
 from neo4j_dr_operator.graph.position import Position
 
 CONSTRAINTS = (
@@ -87,9 +88,16 @@ def _lock() -> int:
 
 
 async def prepare(db: AsyncDatabase, timeout: float) -> None:
-    """Make the constraints under which two operators attaching at once cannot make two state nodes."""
+    """Make the constraints under which two operators attaching at once cannot make two state nodes.
+
+    Two that race are told in one of several ways, in spite of IF NOT EXISTS, that the other one has made them.
+    """
     for statement in CONSTRAINTS:
-        await db.run(statement, timeout=timeout)
+        try:
+            await db.run(statement, timeout=timeout)
+        except QueryFailed as error:
+            if error.code not in ALREADY_MADE:
+                raise
 
 
 async def look(db: AsyncDatabase, inbound: str, timeout: float) -> Mark:

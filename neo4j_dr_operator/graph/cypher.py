@@ -19,6 +19,12 @@ LINK = "__Neo4jDRLink"
 LOG = "__Neo4jDRLog"
 MAP = "__Neo4jDRMap"
 
+ALREADY_MADE = tuple(
+    f"Neo.ClientError.Schema.{word}AlreadyExists"
+    for word in ("EquivalentSchemaRule", "IndexWithName", "ConstraintWithName", "Constraint", "Index")
+)
+"""Codes of a schema command that lost a race against the same command."""
+
 DELETE_RELATIONSHIPS = (
     "UNWIND $a AS a MATCH ()-[r]->() WHERE elementId(r) = $x + a DELETE r RETURN count(*)"  # undirected counts twice
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database, Transaction
-from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, LOG, MAP
+from neo4j_dr_operator.graph.cypher import ALREADY_MADE, BOOKKEEPING, LINK, LOG, MAP
 from neo4j_dr_operator.graph.element_map import ElementMap, MapChange
 from neo4j_dr_operator.replication.faults import Faults
 
@@ -91,12 +91,6 @@ def streaming(state: LinkState) -> LinkState:
     return replace(state, phase=STREAMING)
 
 
-_MADE = tuple(
-    f"Neo.ClientError.Schema.{word}AlreadyExists"
-    for word in ("EquivalentSchemaRule", "IndexWithName", "ConstraintWithName", "Constraint", "Index")
-)
-
-
 def prepare(database: Database) -> None:
     """Make the bookkeeping's schema. In spite of IF NOT EXISTS two workers race, or one and what a dead one has sent:
     one of them is told in one of several ways that it is made."""
@@ -104,7 +98,7 @@ def prepare(database: Database) -> None:
         try:
             database.write(statement)
         except errors.QueryFailed as error:
-            if error.code not in _MADE:
+            if error.code not in ALREADY_MADE:
                 raise
 
 
