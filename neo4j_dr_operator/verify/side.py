@@ -1,0 +1,137 @@
+"""One side of a comparison: a database that is only ever read, through connections that may break and come back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.graph.bolt_sync import Database, Row
+from neo4j_dr_operator.graph.columns import Ids
+from neo4j_dr_operator.graph.cypher import BOOKKEEPING
+from neo4j_dr_operator.verify.states import Kind, State
+from neo4j_dr_operator.verify.verdict import CannotCompare, Place
+
+T = TypeVar("T")
+PAUSE = 0.5
+"""Seconds between two attempts to reach a database that was lost."""
+
+_RANGE, _LIST = "UNWIND range($a, $b) AS i ", "UNWIND $a AS i "
+_NODES = (
+    "MATCH (n) WHERE elementId(n) = $x + i WITH i, labels(n) AS l, properties(n) AS p "
+    f"WHERE NOT '{BOOKKEEPING}' IN l RETURN collect(i), collect(l), collect(p)"
+)
+_RELATIONSHIPS = (
+    "MATCH (s)-[r]->(e) WHERE elementId(r) = $x + i RETURN collect(i), collect(coalesce(type(r), '')), "
+    "collect(coalesce(id(s), -1)), collect(coalesce(id(e), -1)), collect(properties(r))"
+)
+_READ: dict[Kind, str] = {"node": _NODES, "relationship": _RELATIONSHIPS}
+_THERE: dict[Kind, str] = {
+    "node": f"{_RANGE}MATCH (n) WHERE elementId(n) = $x + i AND NOT n:{BOOKKEEPING} RETURN collect(i)",
+    "relationship": f"{_RANGE}MATCH ()-[r]->() WHERE elementId(r) = $x + i RETURN collect(i)",
+}
+_END: dict[Kind, str] = {
+    "node": "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1",
+    "relationship": "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1",
+}
+_COUNTS = "RETURN COUNT { MATCH (n) }, COUNT { MATCH ()-[r]->() }"
+_GONE = "Neo.ClientError.Statement.EntityNotFound"
+_PREFIX: dict[Kind, str] = {"node": "4", "relationship": "5"}
+
+Found = tuple[list[int], list[State]]
+"""Ids that are in use, and the states of their elements."""
+
+
+class Side:
+    """One database under the name that people know it by: ``primary`` or ``standby``."""
+
+    def __init__(self, name: str, endpoint: Endpoint, patience: float) -> None:
+        """``patience``: seconds for which a lost connection is tried again. Nothing is sent yet."""
+        self.name, self.patience = name, patience
+        self.database = Database(endpoint)
+        self.identity = ""
+        """The database's id, which is in its element ids."""
+        self._waiting = threading.Event()
+
+    @property
+    def place(self) -> Place:
+        """What is told of it."""
+        return Place(self.name, self.database.endpoint.address, self.identity)
+
+    def ask(self, question: Callable[[Database], T]) -> T:
+        """The answer, asked for again while the database cannot be reached. Raises :class:`CannotCompare`."""
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                return question(self.database)
+            except errors.DatabaseError as error:
+                if isinstance(error, errors.QueryFailed) and error.code == _GONE:
+                    continue  # an element was deleted while it was read: read again
+                retried = isinstance(error, errors.DatabaseUnreachable | errors.TransientFailure)
+                if not retried or time.monotonic() >= end:
+                    said = f"the {self.name} at {self.database.endpoint.address}: {error.message}"
+                    raise CannotCompare(said) from error
+                self.database.close()
+                self._waiting.wait(PAUSE)
+
+    def row(self, query: str, **params: object) -> Row:
+        """The one row of a reading query."""
+        return self.ask(lambda database: database.row(query, **params))
+
+    def rows(self, query: str, **params: object) -> Iterator[Row]:
+        """The rows of a reading query. A connection that breaks meanwhile ends it: CannotCompare."""
+        try:
+            yield from self.database.rows(query, **params)
+        except errors.DatabaseError as error:
+            said = f"the {self.name} at {self.database.endpoint.address}: {error.message}"
+            raise CannotCompare(said) from error
+
+    def element_id(self, kind: Kind, number: int) -> str:
+        """The whole id of an element, as Cypher's elementId() has it; empty for -1."""
+        return f"{_PREFIX[kind]}:{self.identity}:{number}" if number >= 0 else ""
+
+    def end(self, kind: Kind) -> int:
+        """One more than the highest id in use."""
+        return int(self.row(_END[kind])[0])
+
+    def size(self) -> int:
+        """Nodes and relationships, bookkeeping included, from the count store."""
+        return int(sum(self.row(_COUNTS)))
+
+    def page(self, kind: Kind, ids: range) -> Found:
+        """The elements in a range of ids."""
+        return self._found(kind, _RANGE + _READ[kind], a=ids.start, b=ids.stop - 1)
+
+    def some(self, kind: Kind, ids: Ids) -> Found:
+        """The elements of these ids that are there."""
+        if not len(ids):
+            return [], []
+        return self._found(kind, _LIST + _READ[kind], a=ids.tolist())
+
+    def present(self, kind: Kind, ids: range) -> list[int]:
+        """Ids in use in a range, bookkeeping left out."""
+        found: list[int] = self.row(_THERE[kind], x=self.element_id(kind, 0)[:-1], a=ids.start, b=ids.stop - 1)[0]
+        return found
+
+    def _found(self, kind: Kind, query: str, **params: object) -> Found:
+        ids, *columns = self.row(query, x=self.element_id(kind, 0)[:-1], **params)
+        if kind == "node":
+            labels: list[list[str]]
+            labels, properties = columns
+            for each in labels:
+                each.sort()
+            return ids, [list(state) for state in zip(labels, properties, strict=True)]
+        return ids, [list(state) for state in zip(*columns, strict=True)]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()
+
+
+def paged(ids: Ids, page: int) -> Iterator[Ids]:
+    """The ids in pieces of up to ``page``."""
+    for first in range(0, len(ids), page):
+        yield ids[first : first + page]

@@ -1,0 +1,160 @@
+"""Two real databases compared while writes go on, and every kind of difference found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab import Neo4j
+from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.verify.run import Options, verify
+from neo4j_dr_operator.verify.verdict import Verdict
+from tests.compare import assert_equal
+from tests.database.conftest import Start
+from tests.database.load import Load, prepare
+from tests.database.process import Address
+from tests.database.values import VALUES
+
+ELEMENTS = 40_000
+QUICK = Options(patience=3.0, schema_patience=1.0)
+
+
+def way(server: Neo4j | Address) -> Endpoint:
+    return Endpoint(server.uri, server.user, server.password, ca=server.ca_pem, timeout=20)
+
+
+def compared(source: Neo4j | Address, target: Neo4j | Address, options: Options = QUICK) -> Verdict:
+    return verify((way(source), way(target)), options)
+
+
+def test_equal_graphs_are_equal_while_they_are_written_to(source: Neo4j, target: Neo4j, start: Start) -> None:
+    prepare(source, ELEMENTS // 2, ELEMENTS // 2)
+    worker = start()
+    worker.streaming()
+    writers = [Load(source, seed, others=ELEMENTS // 2) for seed in (1, 2)]
+    for writer in writers:
+        writer.start()
+    worker.wait(lambda report: report["transactions"] > 100)
+    before = sum(writer.transactions for writer in writers)
+    verdict = compared(target, source, Options(schema_patience=40.0))
+    during = sum(writer.stop() for writer in writers) - before
+    print(f"{verdict.seconds:.2f} s, {during} transactions meanwhile, {verdict.rechecked} looked at again")
+    assert verdict.equal, verdict.differences
+    assert (verdict.primary.address, verdict.standby.address) == (source.uri, target.uri)
+    assert verdict.complete
+    assert not verdict.stopped
+    assert verdict.nodes + verdict.relationships >= ELEMENTS
+    assert during > 50
+    assert verdict.rechecked > 0
+    assert verdict.last_transaction >= verdict.transaction > 0
+    worker.caught_up()
+    nodes, relationships = assert_equal(source.query, target.query)
+    verdict = compared(source, target)
+    assert (verdict.nodes, verdict.relationships) == (nodes, relationships)
+    assert verdict.transaction == verdict.last_transaction
+
+
+# -- what differs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(source: Neo4j, target: Neo4j, start: Start) -> Iterator[tuple[Neo4j, Neo4j]]:
+    """A pair in step, its link at work, with a few elements to spoil."""
+    source.query("CREATE INDEX by_name FOR (n:A) ON (n.name)")
+    source.query("CREATE CONSTRAINT unique_uid FOR (n:A) REQUIRE n.uid IS UNIQUE")
+    source.query(
+        "UNWIND range(1, 3000) AS i CREATE (a:A:`x y` {uid: i, name: 'n' + i, zero: 0.0, one: 1, list: [1, 2]})"
+        "-[:TO {w: i}]->(b:B {uid: -i}), (a)-[:TO {w: -i}]->(b)"
+    )
+    source.query("UNWIND range(1, 100) AS i CREATE (:C {uid: i})")
+    source.query("CREATE (n:Every) SET n = $values", values=VALUES)
+    worker = start()
+    worker.streaming()
+    worker.caught_up()
+    worker.wait(lambda _: len(target.query("SHOW INDEXES YIELD name WHERE name IN ['by_name', 'unique_uid']")) == 2)
+    yield source, target
+    worker.kill()
+
+
+def element(database: Neo4j, pattern: str, k: int) -> str:
+    (row,) = database.query(f"MATCH {pattern} RETURN elementId(x) AS id", k=k)
+    return str(row["id"])
+
+
+NODE, TIE = "(x:A {uid: $k})", "()-[x:TO {w: $k}]->()"
+PLANTED: list[tuple[str, str, str, str, list[tuple[str, str, Any, Any]]]] = [
+    # what is done to the standby, to which element, what is said of it, and of what in it
+    ("another value", f"MATCH {NODE} SET x.name = 'other'", NODE, "differs", [("property", "name", "n$k", "other")]),
+    ("a sign", f"MATCH {NODE} REMOVE x.zero; MATCH {NODE} SET x.zero = $minus", NODE, "differs",
+     [("property", "zero", 0.0, -0.0)]),
+    ("a type", f"MATCH {NODE} SET x.one = 1.0", NODE, "differs", [("property", "one", 1, 1.0)]),
+    ("a type in a list", f"MATCH {NODE} SET x.list = [1.0, 2.0]", NODE, "differs",
+     [("property", "list", [1, 2], [1.0, 2.0])]),
+    ("a property less", f"MATCH {NODE} REMOVE x.zero", NODE, "differs", [("property", "zero", 0.0, None)]),
+    ("a property more", f"MATCH {NODE} SET x.more = 1", NODE, "differs", [("property", "more", None, 1)]),
+    ("a label more", f"MATCH {NODE} SET x:C", NODE, "differs", [("labels", "", ["A", "x y"], ["A", "C", "x y"])]),
+    ("a label less", f"MATCH {NODE} REMOVE x:`x y`", NODE, "differs", [("labels", "", ["A", "x y"], ["A"])]),
+    ("a relationship's values", f"MATCH {TIE} SET x.w = $k * 1.0, x.v = 1", TIE, "differs",
+     [("property", "v", None, 1), ("property", "w", "$k", "$k.0")]),
+    ("a node more", "CREATE (:A {uid: 7000 + $k})", "(x:A {uid: 7000 + $k})", "extra", []),
+    ("a relationship more", "MATCH (a:A {uid: $k}) CREATE (a)-[:TO {w: 7000 + $k}]->(a)",
+     "()-[x:TO {w: 7000 + $k}]->()", "extra", []),
+    ("a node less", "MATCH (x:C {uid: $k}) DELETE x", "(x:C {uid: $k})", "missing", []),
+    ("a relationship less", f"MATCH {TIE} DELETE x", TIE, "missing", []),
+]  # fmt: skip
+
+
+def test_every_planted_difference_is_found_and_named(copied: tuple[Neo4j, Neo4j]) -> None:
+    source, target = copied
+    assert compared(source, target).equal
+    writer = Load(source, 5, pause=0.002)
+    writer.start()
+    wanted, named = {}, {}
+    for k, (name, harm, pattern, which, aspects) in enumerate(PLANTED, 1):
+        primary = "" if which == "extra" else element(source, pattern, k)
+        standby = element(target, pattern, k) if which == "differs" else ""
+        for statement in harm.split(";"):  # 0.0 overwritten by -0.0 at once is no change to the server
+            target.query(statement, k=k, minus=-0.0)
+        if which == "extra":
+            standby = element(target, pattern, k)
+        shown = [(what, prop, said(one, k), said(two, k)) for what, prop, one, two in aspects]
+        wanted[primary, standby], named[primary, standby] = (which, shown), name
+    verdict = compared(source, target, Options(limit=100, schema_patience=1.0))
+    found = {
+        (each.primary, each.standby): (
+            each.which,
+            [(a.what, a.name, repr(a.primary), repr(a.standby)) for a in each.aspects],
+        )
+        for each in verdict.differences
+    }
+    assert {named.get(ids, ids): found.get(ids) for ids in found.keys() | wanted.keys()} == {
+        named[ids]: wanted[ids] for ids in wanted
+    }
+    assert verdict.complete
+    assert writer.stop() > 0
+    some = compared(source, target, Options(limit=3, schema_patience=1.0))
+    assert (len(some.differences), some.complete) == (3, False)
+
+
+def said(value: Any, k: int) -> str:
+    text = repr(value)
+    return text.replace("'$k'", str(k)).replace("'$k.0'", f"{k}.0").replace("$k", str(k))
+
+
+def test_a_schema_that_differs_is_named(copied: tuple[Neo4j, Neo4j]) -> None:
+    source, target = copied
+    target.query("DROP INDEX by_name")
+    target.query("DROP CONSTRAINT unique_uid")
+    target.query("CREATE INDEX foreign FOR (n:Z) ON (n.z)")
+    source.query("CREATE INDEX of_b FOR (n:B) ON (n.uid)")
+    target.query("CREATE INDEX of_b FOR (n:B) ON (n.other)")
+    found = compared(source, target, Options(schema_patience=0.5)).differences
+    assert [(each.subject, each.which, each.primary, each.standby) for each in found] == [
+        ("constraint", "missing", "unique_uid", ""),
+        ("index", "missing", "by_name", ""),
+        ("index", "extra", "", "foreign"),
+        ("index", "differs", "of_b", "of_b"),
+    ]
+    assert compared(source, target, Options(schema=False)).equal
