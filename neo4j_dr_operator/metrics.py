@@ -35,6 +35,18 @@ class Metrics:
             f"{PREFIX}_health_status", "1: the site is UP, 0: it is not", (*labels, "site"), registry=self.registry
         )
 
+        self.standby_lag = Gauge(
+            f"{PREFIX}_standby_lag_seconds",
+            "Age of what one of several standbys holds, behind the active site",
+            (*labels, "standby"),
+            registry=self.registry,
+        )
+        self.standby_ready = Gauge(
+            f"{PREFIX}_standby_ready",
+            "1: the standby is an exact copy that could take over, 0: it is not",
+            (*labels, "standby"),
+            registry=self.registry,
+        )
         self.archive_age = Gauge(
             f"{PREFIX}_log_shipping_age_seconds",
             "Age of the moment up to which everything is in the archive",
@@ -76,6 +88,19 @@ class ResourceMetrics:
     def lag(self, seconds: float) -> None:
         """Age of what the standby holds, in seconds."""
         self.metrics.lag.labels(self.name, self.namespace).set(seconds)
+
+    def standby(self, name: str, lag: float | None, ready: bool) -> None:
+        """How far one of several standbys is behind the active site, in seconds while that is known."""
+        labels = (self.name, self.namespace, name)
+        if lag is not None:
+            self.metrics.standby_lag.labels(*labels).set(lag)
+        self.metrics.standby_ready.labels(*labels).set(1 if ready else 0)
+
+    def forget_standby(self, name: str) -> None:
+        """Take the series of one standby away with it."""
+        of = self.metrics
+        for family in (of.standby_lag, of.standby_ready, of.failures, of.health):
+            family.remove(self.name, self.namespace, name)
 
     def latency(self, seconds: float) -> None:
         """Round trip of a Bolt no-op from the link's worker to its source, in seconds."""

@@ -44,9 +44,13 @@ class SecondaryCluster(SpecModel):
     cluster_ref: Annotated[Name, Checks(constant("clusterRef"))] | None = Field(
         default=None, description="Neo4jEnterpriseCluster in the same namespace. Needed when the name is new."
     )
-    region: Region | None = Field(default=None, description="Region of that cluster.")
+    region: Region | None = Field(
+        default=None, description="Region of that cluster; by default what the cluster itself says."
+    )
     priority: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        default=None, description="Order of promotion: the lowest number first."
+        default=None,
+        description="The item with the lowest number (then the first one) is the site secondary, which takes over; "
+        "that is settled at the first epoch. The others only follow.",
     )
     resources: Resources | None = Field(default=None, description="Computing resources while it is a standby.")
     topology: Topology | None = Field(default=None, description="Servers while it is a standby.")
@@ -135,7 +139,11 @@ class DisasterRecoverySpec(SpecModel):
             Field(min_length=1, max_length=16, json_schema_extra=map_by("name") | _SECONDARIES),
         ]
         | None
-    ) = Field(default=None, description="Several standbys, instead of secondaryClusterRef.")
+    ) = Field(
+        default=None,
+        description="Several standbys, instead of secondaryClusterRef. An item that is taken away is let go of; its "
+        "data stays.",
+    )
     cross_region: CrossRegion = Field(default_factory=CrossRegion, description="Regions of the two sites.")
     replication: Replication = Field(default_factory=Replication, description="How the standby follows the primary.")
     failover: Failover = Field(default_factory=Failover, description="When and how the right to write moves.")

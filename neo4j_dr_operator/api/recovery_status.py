@@ -117,12 +117,31 @@ class BackupStatus(StatusModel):
 
 
 class KnownSecondary(StatusModel):
-    """A standby by its name, with what later items of that name inherit."""
+    """One of several standbys: what later items of its name inherit, and where it stands."""
 
     name: str = Field(description="Name of the standby.")
     cluster_ref: str | None = Field(default=None, description="Its cluster.")
     region: str | None = Field(default=None, description="Its region.")
-    priority: int | None = Field(default=None, description="Order of promotion.")
+    priority: int | None = Field(default=None, description="Its priority.")
+    site: Site | None = Field(
+        default=None, description="secondary for the one that takes over; nothing for the others, which only follow."
+    )
+    source: str | None = Field(default=None, description="Whom it follows: primary, secondary, or another standby.")
+    state: str | None = Field(
+        default=None, description="State of its link, such as seeding or streaming; active, waiting or refused."
+    )
+    lag_seconds: float | None = Field(
+        default=None, description="Age of the newest change of the active site that it holds, in seconds."
+    )
+    position: str | None = Field(default=None, description="Change identifier of its source applied last.")
+    seed: SeedProgress | None = Field(default=None, description="Progress of the first copy, while it runs.")
+    failover_ready: bool | None = Field(
+        default=None,
+        description="Whether its copy is exact, near enough (failover.rpo) and fed, so that it could take over. Only "
+        "the one with site: secondary does so.",
+    )
+    reason: str | None = Field(default=None, description="Why it is ready or not, in one word.")
+    message: str | None = Field(default=None, description="The same, for people.")
 
 
 class SiteHealth(StatusModel):

@@ -200,7 +200,11 @@ class Replication(SpecModel):
         default="eventual", description="strong: a commit is acknowledged only once the standby has it."
     )
     mode: Literal["direct", "cascading"] = Field(
-        default="direct", description="direct: every secondary follows the primary; cascading: as topology says."
+        default="direct",
+        description="direct: every secondary follows the cluster of primaryClusterRef, also while that is standby "
+        "itself; cascading: as topology says.",
     )
-    topology: ReplicationTopology | None = Field(default=None, description="Which region follows which.")
+    topology: ReplicationTopology | None = Field(
+        default=None, description="Which region follows which, whoever is active. A source is never exchanged."
+    )
     log_shipping: LogShipping = Field(default_factory=LogShipping, description="The archive of every transaction.")

@@ -27,7 +27,14 @@ class Missing(Generic[Spec]):
 
 
 RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
-    Missing("spec.secondaryClusters", lambda s: s.secondary_clusters is not None),
+    Missing(
+        "spec.secondaryClusters[].resources",
+        lambda s: any(item.resources is not None for item in s.secondary_clusters or ()),
+    ),
+    Missing(
+        "spec.secondaryClusters[].topology",
+        lambda s: any(item.topology is not None for item in s.secondary_clusters or ()),
+    ),
     Missing("spec.crossRegion.replicationMode", lambda s: s.cross_region.replication_mode == "sync", safety=True),
     Missing("spec.crossRegion.networking.vpcPeering", lambda s: s.cross_region.networking.vpc_peering is not None),
     Missing(
@@ -42,8 +49,6 @@ RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
     ),
     Missing("spec.replication.compression", lambda s: s.replication.compression),
     Missing("spec.replication.consistency", lambda s: s.replication.consistency == "strong", safety=True),
-    Missing("spec.replication.mode", lambda s: s.replication.mode == "cascading"),
-    Missing("spec.replication.topology", lambda s: s.replication.topology is not None),
     Missing("spec.failover.rpo", lambda s: s.failover.rpo is not None and s.failover.rpo.seconds == 0, safety=True),
     Missing("spec.failover.customChecks", lambda s: bool(s.failover.custom_checks)),
     Missing(

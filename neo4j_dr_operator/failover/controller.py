@@ -18,27 +18,29 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.api.support import RECOVERY, support
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
-from neo4j_dr_operator.failover import due, publish, secondaries
+from neo4j_dr_operator.failover import due, publish
 from neo4j_dr_operator.failover.actions import Consume, Decision
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
+from neo4j_dr_operator.failover.followers import Followers
+from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
-from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.plans import link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
-from neo4j_dr_operator.failover.references import Clusters, References
+from neo4j_dr_operator.failover.references import Clusters, References, regions_of
+from neo4j_dr_operator.failover.secondaries import clusters_named
+from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_lag, link_view, shipping_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
 from neo4j_dr_operator.failover.telling import News, Teller, news
-from neo4j_dr_operator.failover.view import Desired, Now, Seen
+from neo4j_dr_operator.failover.view import Desired, Now, Seen, ShippingView
 from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
@@ -81,6 +83,8 @@ class RecoveryController:
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
         names = self.namespace, self.name
         self._references = References(wiring.api, wiring.cluster, names, wiring.operator, self._sites)
+        followers = Followers(wiring.api, wiring.cluster, names, self._sites, metrics, self._noticed)
+        self._several = Several(followers, self._writer, names)
         self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
         self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
@@ -106,7 +110,9 @@ class RecoveryController:
             self.wake()
 
     def _essence(self, seen: Seen) -> object:
-        return due.essence(seen, shipping_view(self._shipper.worker or self._shipper.last, self._places))
+        return due.essence(seen, self._shipping), self._several.essence(
+            self._moment(self._state or ControlState(), seen)
+        )
 
     def _reported(self) -> None:
         """The link's worker has reported, or ended."""
@@ -122,8 +128,7 @@ class RecoveryController:
 
     def refers_to(self, cluster: str) -> bool:
         """Whether this resource is about a cluster of its namespace."""
-        spec = self._writer.body.get("spec") or {}
-        return cluster in (spec.get("primaryClusterRef"), spec.get("secondaryClusterRef"))
+        return cluster in clusters_named({**self._writer.body, "status": self._writer.status})
 
     def update_cluster(self, name: str, body: Body | None) -> None:
         """Take in a newer body of one of its clusters, None when it is gone."""
@@ -141,6 +146,7 @@ class RecoveryController:
         await self._executor.close()
         await self._supervisor.close()
         await self._shipper.close()
+        await self._several.close()
         for runtime in self._sites.values():
             await runtime.close()
         self._metrics.remove()
@@ -171,10 +177,11 @@ class RecoveryController:
         self._desired = None
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
-            if spec.secondary_cluster_ref is None:
-                return await self._several(spec)
+            regions = regions_of(self._wiring.cluster, self.namespace, self._writer.body)
+            spec = self._several.pair_of(spec, self._state, regions)
             clusters = await self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
             await self._references.follow(spec, clusters)
+            again = min(await self._several.follow(spec), self._references.due)
         except ValidationError as error:
             return await self._not_ready("InvalidSpec", _first_error(error))
         except DrError as error:
@@ -188,14 +195,15 @@ class RecoveryController:
         self._pulse.start()
         self._load()  # again: while the references were followed, another operator may have stored; no await from here
         desired = desired_of(self._writer.body, spec, clusters)
-        state = self._state or ControlState()
+        state = self._state = self._several.pinned(self._state or ControlState())
         seen = self._see(desired)
         self._desired, self._looked = desired, self._essence(seen)
         silence = max(3.0, spec.failover.health_check.timeout.seconds)
         decision = decide(state, desired, seen, self._now(state), self.dr, silence)
         log.debug("%s: %s", self.dr, decision.why)
         moved = decision.state != state
-        if not moved and not due.acquainted(decision, seen) and self._told():
+        acquainted = due.acquainted(decision, seen) and self._several.acquainted(self._moment(state, seen))
+        if not moved and not acquainted and self._told():
             self._act(decision)
             return due.TICK
         if not await self._store(decision, desired, seen, spec, clusters):
@@ -206,7 +214,7 @@ class RecoveryController:
             return 0.0
         self._act(decision)
         self._restless = due.under_way(decision, seen)
-        return min(due.pause(decision, seen), max(due.TICK, self._references.due - time.monotonic()))
+        return min(due.pause(decision, seen), max(due.TICK, again - time.monotonic()))
 
     def _told(self) -> bool:
         """Whether what is stored is newer than what this process can know: it has just begun, the resource has not."""
@@ -254,6 +262,16 @@ class RecoveryController:
         )
 
     @property
+    def _shipping(self) -> ShippingView | None:
+        return shipping_view(self._shipper.worker or self._shipper.last, self._places)
+
+    def _moment(self, state: ControlState, seen: Seen) -> Moment:
+        """The pair, as its followers see it."""
+        rpo = self._spec.failover.rpo if self._spec is not None else None
+        lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
+        return Moment(state, seen, lag, self._beating, time.time(), rpo.seconds if rpo is not None else None)
+
+    @property
     def _places(self) -> dict[Site, Place]:
         """What people call the links' way to each site."""
         return {site: runtime.link_place for site, runtime in self._sites.items()}
@@ -266,6 +284,8 @@ class RecoveryController:
         if self._spec is not None:
             self._supervisor.want(link_config(decision.link, self._spec, self._sites))
             self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, self._references.archive))
+        if self._desired is not None:
+            self._several.act(self._moment(state, self._see(self._desired)))
         self._executor.start(decision.actions)
 
     async def _may_open(self, site: Site) -> bool:
@@ -304,25 +324,9 @@ class RecoveryController:
             why=why,
             lag=lag,
             link_report=worker.report if worker is not None else {},
-            objectives=self._objectives(spec, lag),
+            objectives=self._references.objectives(spec, lag, self._shipping, time.time()),
             since={site: self._writer.since(site, runtime.health) for site, runtime in self._sites.items()},
             places={site: runtime.place for site, runtime in self._sites.items()},
-        )
-
-    def _objectives(self, spec: DisasterRecoverySpec, lag: float | None) -> Objectives:
-        shipping, archive = spec.replication.log_shipping, self._references.archive
-        seen = shipping_view(self._shipper.worker or self._shipper.last, self._places)
-        self._references.archive_refused = seen is not None and seen.reason is not None
-        return Objectives(
-            support=support(spec, RECOVERY),
-            rpo=spec.failover.rpo.seconds if spec.failover.rpo is not None else None,
-            lag=lag,
-            ship_every=shipping.interval.seconds if shipping.enabled else None,
-            archive=f"s3://{archive.bucket}/{archive.key(self.dr)}" if archive is not None else "",
-            shipping=seen,
-            ship_problem=self._references.archive_problem,
-            backup=spec.backup.enabled,
-            now=time.time(),
         )
 
     async def _store(
@@ -339,8 +343,9 @@ class RecoveryController:
         self._meter.take(seen, lag, self._supervisor.worker)
         context = self._context(spec, decision.why, lag)
         self._meter.take_archive(context.objectives, self._shipper.worker)
+        moment = self._moment(state, seen)
         status = publish.recovery_status(state, desired, seen, self._writer.status, context)
-        if not await self._put(status):
+        if not await self._put({**status, **self._several.status(moment, status)}):
             return False
         self._control = self._writer.status.get("control")
         for site, (body, own) in clusters.items():
@@ -352,6 +357,8 @@ class RecoveryController:
             document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
             if not await self._writer.store_cluster(name, document):
                 self.wake()
+        if not await self._several.store_clusters(moment):
+            self.wake()
         return True
 
     async def _put(self, status: Mapping[str, Any]) -> bool:
@@ -367,26 +374,16 @@ class RecoveryController:
     def _beating(self) -> bool:
         return self._pulse.holder is not None
 
-    async def _not_ready(self, reason: str, message: str, **more: Any) -> float:
+    async def _not_ready(self, reason: str, message: str) -> float:
         """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
         if self._told():  # not everything that is there has been seen yet: an event will wake us, or time
             self._restless = False
             return max(due.TICK, self._began + due.BEGINNING - time.monotonic())
         generation = int(self._writer.body["metadata"].get("generation") or 0)
         claim = Claim("Ready", False, reason, message)
-        await self._put(publish.not_ready(self._writer.status, claim, generation, time.time(), more))
+        await self._put(publish.not_ready(self._writer.status, claim, generation, time.time(), self._several.told))
         self._restless = False
         return due.IDLE
-
-    async def _several(self, spec: DisasterRecoverySpec) -> float:
-        """Several standbys are written down, and remembered by name; none is run yet."""
-        known = secondaries.inherit(spec.secondary_clusters or [], self._writer.status.get("secondaryClusters") or [])
-        wrong = secondaries.unknown(known)
-        gaps = list(support(spec, RECOVERY).fields)
-        if wrong is not None:
-            return await self._not_ready("InvalidSpec", wrong, notYetSupported=gaps)
-        message = "spec.secondaryClusters: several standbys are not supported yet: name one in spec.secondaryClusterRef"
-        return await self._not_ready("NotYetSupported", message, secondaryClusters=known, notYetSupported=gaps)
 
 
 def _first_error(error: ValidationError) -> str:

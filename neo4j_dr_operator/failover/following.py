@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.failover.causes import Cause
+from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.secondaries import Follower
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Seen, SiteView
@@ -90,6 +92,33 @@ class Standing:
     reason: str
     message: str
     lag: float | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the pair says at one moment. `lag`: of its standby; `rpo`, `lag` and `wall` in seconds."""
+
+    state: ControlState
+    seen: Seen
+    lag: float | None
+    beating: bool
+    wall: float
+    rpo: float | None
+
+
+@dataclass(frozen=True)
+class Stood:
+    """One follower as it was found, with its cluster as last seen and the address in use (empty: not known)."""
+
+    view: FollowerView
+    standing: Standing
+    cluster: tuple[Body, ClusterSpec] | None = None
+    address: str = ""
+
+    @property
+    def follower(self) -> Follower:
+        """Which one it is."""
+        return self.view.follower
 
 
 def source_site(site: Site, state: ControlState, seen: Seen, lag: float | None) -> Source:

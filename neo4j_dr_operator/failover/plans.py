@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.failover.actions import LinkPlan
+from neo4j_dr_operator.failover.following import LINK_EPOCH
 from neo4j_dr_operator.failover.objectives import ship_plan
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import ControlState, Site, link_name
+from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.replication.supervisor import LinkConfig
 from neo4j_dr_operator.shipping.supervision import ShipConfig
@@ -23,15 +26,25 @@ def link_config(
     source, target = sites[plan.source].link_endpoint, sites[plan.target].link_endpoint
     if source is None or target is None:
         return None
+    inverse = link_name(plan.target, plan.source) if plan.origin == "handover" else None
+    made = LinkConfig(plan.name, plan.epoch, plan.origin, source, target, inverse, plan.barrier)
+    return _paced(made, spec)
+
+
+def follower_config(
+    link: str, source: Endpoint | None, target: Endpoint | None, spec: DisasterRecoverySpec
+) -> LinkConfig | None:
+    """The link of a follower, which fills its database where that is empty; None while an address is not known."""
+    if source is None or target is None:
+        return None
+    return _paced(LinkConfig(link, LINK_EPOCH, "seed", source, target), spec)
+
+
+def _paced(config: LinkConfig, spec: DisasterRecoverySpec) -> LinkConfig:
+    """With what `spec.replication` says of every link."""
     replication = spec.replication
-    return LinkConfig(
-        link=plan.name,
-        epoch=plan.epoch,
-        origin=plan.origin,
-        source=source,
-        target=target,
-        inverse=link_name(plan.target, plan.source) if plan.origin == "handover" else None,
-        barrier=plan.barrier,
+    return replace(
+        config,
         batch_size=replication.batch_size,
         timeout=replication.timeout.seconds,
         retries=replication.retries,

@@ -21,6 +21,9 @@ from neo4j_dr_operator.failover.view import Desired, Seen
 from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.health.verdict import Verdict
 
+OPEN_STANDBY = "a standby takes the replicator's writes; it has no commit guard that would refuse only clients"
+"""Why the database of a standby is not read-only."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -230,7 +233,6 @@ def _read_only(site: Site, state: ControlState, desired: Desired, seen: Seen) ->
     if view.access == "read-only":
         return Claim(kind, True, "ReadOnly", "the database was seen to refuse writes")
     if read_only_wanted(state, desired, site):
-        sentence = "a standby takes the replicator's writes; it has no commit guard that would refuse only clients"
         reason = "Fencing" if site == state.active else "Standby"
-        return Claim(kind, False, reason, sentence if reason == "Standby" else "not seen read-only yet")
+        return Claim(kind, False, reason, OPEN_STANDBY if reason == "Standby" else "not seen read-only yet")
     return Claim(kind, False, "Writable", "the database takes writes")

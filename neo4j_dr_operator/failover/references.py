@@ -11,12 +11,16 @@ from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.kinds import CLUSTER
+from neo4j_dr_operator.api.support import RECOVERY, support
 from neo4j_dr_operator.cluster.endpoint import PlainBoltRefused, Secrets, Unresolved, resolve, resolve_s3
 from neo4j_dr_operator.errors import DatabaseError, DrError, NotFound, ObjectStoreError
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
+from neo4j_dr_operator.failover.objectives import Objectives
+from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site
+from neo4j_dr_operator.failover.view import ShippingView
 from neo4j_dr_operator.health.advice import explain
 from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.objectstore.s3 import S3, S3Address
@@ -94,6 +98,24 @@ class References:
             and all(runtime.health.verdict is Verdict.UP for runtime in self._sites.values())
         )
 
+    def objectives(
+        self, spec: DisasterRecoverySpec, lag: float | None, shipping: ShippingView | None, now: float
+    ) -> Objectives:
+        """What a spec asks for beside replication, and what is seen of it; times in seconds, `now` since 1970."""
+        self.archive_refused = shipping is not None and shipping.reason is not None
+        wanted, archive = spec.replication.log_shipping, self.archive
+        return Objectives(
+            support=support(spec, RECOVERY),
+            rpo=spec.failover.rpo.seconds if spec.failover.rpo is not None else None,
+            lag=lag,
+            ship_every=wanted.interval.seconds if wanted.enabled else None,
+            archive=f"s3://{archive.bucket}/{archive.key(f'{self._namespace}/{self._name}')}" if archive else "",
+            shipping=shipping,
+            ship_problem=self.archive_problem,
+            backup=spec.backup.enabled,
+            now=now,
+        )
+
     def changed(self, name: str, body: Body) -> None:
         """A cluster was seen anew: with another spec it is followed at once; a status refers to nothing."""
         version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
@@ -112,18 +134,18 @@ class References:
             name = spec.cluster_of(site)
             body = self._cluster(self._namespace, name)
             if body is None:
-                body = await self._ask(site, name)
+                body = await self._ask(spec, site, name)
             cluster = ClusterSpec.read(body.get("spec") or {})
             _agree(spec, site, name, cluster, first=first)
             found[site] = (body, cluster)
         return found
 
-    async def _ask(self, site: Site, name: str) -> Body:
+    async def _ask(self, spec: DisasterRecoverySpec, site: Site, name: str) -> Body:
         try:
             return await self._sources.get(GROUP, VERSION, CLUSTER.plural, self._namespace, name)
         except NotFound as error:
             raise Unresolved(
-                f"spec.{site}ClusterRef names {name}, which does not exist in {self._namespace}: create it"
+                f"{_field(spec, site)} names {name}, which does not exist in {self._namespace}: create it"
             ) from error
 
     async def follow(self, spec: DisasterRecoverySpec, clusters: Clusters) -> None:
@@ -190,21 +212,45 @@ class References:
             self.archive_problem = (error.reason, f"spec.replication.logShipping.destination: {error.message}")
 
 
+def regions_of(cluster: Callable[[str, str], Body | None], namespace: str, body: Body) -> dict[str, str]:
+    """The regions that the clusters of a resource say of themselves, as far as they have been seen, by their names."""
+    found = {}
+    for name in clusters_named(body):
+        seen = cluster(namespace, name)
+        region = ((seen or {}).get("spec") or {}).get("disasterRecovery", {}).get("region")
+        if region:
+            found[name] = region
+    return found
+
+
+def _field(spec: DisasterRecoverySpec, site: Site) -> str:
+    several = site == "secondary" and spec.secondary_clusters is not None
+    return "spec.secondaryClusters" if several else f"spec.{site}ClusterRef"
+
+
+def _region_field(spec: DisasterRecoverySpec, site: Site) -> str:
+    """The field that a site's region stands in."""
+    if site == "secondary" and spec.secondary_clusters is not None:
+        return "the region in spec.secondaryClusters"
+    named = site == "secondary" or spec.replication.topology is None
+    return f"spec.crossRegion.{site}Region" if named else "spec.replication.topology.primary"
+
+
 def _agree(spec: DisasterRecoverySpec, site: Site, name: str, cluster: ClusterSpec, *, first: bool) -> None:
     own, region = cluster.disaster_recovery, spec.region_of(site)
     if not own.enabled:
         raise Disagreement(
             "DisasterRecoveryDisabled",
-            f"spec.{site}ClusterRef names {name}, which takes no part: set its spec.disasterRecovery.enabled: true",
+            f"{_field(spec, site)} names {name}, which takes no part: set its spec.disasterRecovery.enabled: true",
         )
     if region is not None and own.region is not None and region != own.region:
         raise Disagreement(
             "RegionMismatch",
-            f"spec.crossRegion.{site}Region is {region}, but {name} says spec.disasterRecovery.region: {own.region}",
+            f"{_region_field(spec, site)} is {region}, but {name} says spec.disasterRecovery.region: {own.region}",
         )
     if first and own.role is not None and own.role != site:
         raise Disagreement(
             "RoleMismatch",
-            f"spec.{site}ClusterRef names {name}, which says spec.disasterRecovery.role: {own.role}; to begin with "
+            f"{_field(spec, site)} names {name}, which says spec.disasterRecovery.role: {own.role}; to begin with "
             f"it must be {site}",
         )

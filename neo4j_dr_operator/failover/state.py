@@ -140,6 +140,8 @@ class ControlState(Record):
 
     `reached`: the address at which each site was last seen UP. Silence anywhere else is no sign of death: an address
     that somebody has just written may be wrong.
+
+    `secondary`: which of several standbys is the site of that name, from the first epoch on; empty with only one.
     """
 
     epoch: int = 0
@@ -152,6 +154,7 @@ class ControlState(Record):
     synced: Synced | None = None
     sync: SyncRequest | None = None
     reached: dict[Site, str] = Field(default_factory=dict)
+    secondary: str = ""
     handled: Handled = Field(default_factory=Handled)
     history: list[HistoryEntry] = Field(default_factory=list)
 

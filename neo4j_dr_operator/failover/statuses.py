@@ -17,7 +17,7 @@ from neo4j_dr_operator.health.verdict import SiteHealth
 log = logging.getLogger(__name__)
 
 VOLATILE = ("position", "lagSeconds", "seed")
-"""Fields of `status.replication` that alone never cause a write: they change with every heartbeat."""
+"""Fields of a link in the status that alone never cause a write: they change with every heartbeat."""
 
 
 class ResourceApi(Protocol):
@@ -75,15 +75,20 @@ def changes(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
 
 def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
     """A status without its volatile numbers; lag stays in as whole steps of ten seconds."""
-    replication = []
-    for item in status.get("replication") or []:
-        kept = {key: value for key, value in item.items() if key not in VOLATILE}
-        lag = item.get("lagSeconds")
-        kept["lag"] = None if lag is None else int(lag // 10)
-        seed = item.get("seed") or {}
-        kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
-        replication.append(kept)
-    return {**status, "replication": replication, "shipping": _steady_shipping(status)}
+    made = {**status, "shipping": _steady_shipping(status)}
+    for links in ("replication", "secondaryClusters"):
+        if links == "replication" or links in status:
+            made[links] = [_steady_link(item) for item in status.get(links) or []]
+    return made
+
+
+def _steady_link(item: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in item.items() if key not in VOLATILE}
+    lag = item.get("lagSeconds")
+    kept["lag"] = None if lag is None else int(lag // 10)
+    seed = item.get("seed") or {}
+    kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
+    return kept
 
 
 def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:

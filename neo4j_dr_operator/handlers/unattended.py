@@ -17,6 +17,7 @@ from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
 from neo4j_dr_operator.errors import NotFound
 from neo4j_dr_operator.failover.publish import unattended_status
+from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.statuses import ResourceApi
 from neo4j_dr_operator.handlers.own_status import store
 
@@ -39,5 +40,4 @@ async def _referred(api: ResourceApi, namespace: str, cluster: str, recovery: st
         found = await api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, namespace, recovery)
     except NotFound:
         return False
-    spec = found.get("spec") or {}
-    return cluster in (spec.get("primaryClusterRef"), spec.get("secondaryClusterRef"))
+    return cluster in clusters_named(found)

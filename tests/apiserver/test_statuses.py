@@ -149,26 +149,21 @@ def test_resources_at_odds_are_told_and_heal(
     assert "neo4j-admin-secret" in healed["message"]
 
 
-def test_several_standbys_are_remembered_by_name_and_not_run_yet(plane: ControlPlane) -> None:
+def test_several_standbys_are_remembered_by_name(plane: ControlPlane) -> None:
     what = apply(plane, yaml.safe_load(manifest("multi-region setup")))
-    assert "name one in spec.secondaryClusterRef" in condition(plane, what, "Ready", "NotYetSupported")["message"]
+    assert "primary-cluster" in condition(plane, what, "Ready", "ReferenceUnresolved")["message"]
     status = get(plane, what)["status"]
-    assert [entry["clusterRef"] for entry in status["secondaryClusters"]] == [
-        "secondary-cluster-west",
-        "secondary-cluster-eu",
-    ]
-    assert status["notYetSupported"] == ["spec.secondaryClusters", "spec.replication.mode", "spec.replication.topology"]
+    west, eu = status["secondaryClusters"]
+    assert [entry["clusterRef"] for entry in (west, eu)] == ["secondary-cluster-west", "secondary-cluster-eu"]
     fragment = yaml.safe_load(find("resource scaling", "yaml")[0].text)
     plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", json.dumps(fragment))
-
-    def smaller() -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = get(plane, what)["status"]["secondaryClusters"]
-        return found if len(found) == 1 else None
-
-    inherited = wait_for("the item inherits", smaller, WITHIN)
-    assert inherited == [
-        {"name": "secondary-us-west", "clusterRef": "secondary-cluster-west", "region": "us-west-2", "priority": 1}
-    ]
+    message = condition(plane, what, "Ready", "InvalidTopology")["message"]
+    assert "names eu-west-1, and no item of secondaryClusters is there" in message
+    assert get(plane, what)["status"]["secondaryClusters"] == [west, eu], "nothing is given up by a mistake"
+    fragment["spec"]["replication"] = {"mode": "direct", "topology": None}
+    plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", json.dumps(fragment))
+    condition(plane, what, "Ready", "ReferenceUnresolved")
+    assert get(plane, what)["status"]["secondaryClusters"] == [west], "the item inherits"
     unknown = json.dumps({"spec": {"secondaryClusters": [{"name": "nobody-knows"}]}})
     refused = plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", unknown, check=False)
     assert "clusterRef" in refused.stderr

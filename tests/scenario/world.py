@@ -86,6 +86,8 @@ class Operator:
 class World:
     """One disaster recovery resource in its own namespace over a pair of real databases."""
 
+    recovery = DR
+
     def __init__(self, plane: ControlPlane, sites: tuple[Neo4j, Neo4j], s3: S3, home: Path, port: int) -> None:
         self.plane, self.s3, self.home = plane, s3, home
         self.sites = dict(zip(("primary", "secondary"), sites, strict=True))
@@ -186,7 +188,7 @@ class World:
     def status(self) -> dict[str, Any]:
         """The status of the resource, empty while there is none."""
         self.operator.look()
-        return json.loads(self.kubectl("get", "n4dr", DR, "-o", "json")).get("status") or {}
+        return json.loads(self.kubectl("get", "n4dr", self.recovery, "-o", "json")).get("status") or {}
 
     def condition(self, name: str) -> dict[str, Any]:
         """One condition of the resource, empty while there is none."""
@@ -220,7 +222,7 @@ class World:
     def request(self, target: str, emergency: bool = False) -> None:
         """Ask for a failover as the guide does."""
         wish = {"target": target, **({"emergency": True} if emergency else {})}
-        self.kubectl("patch", "n4dr", DR, "--type=merge", "-p", json.dumps({"spec": {"failover": wish}}))
+        self.kubectl("patch", "n4dr", self.recovery, "--type=merge", "-p", json.dumps({"spec": {"failover": wish}}))
 
     def metrics(self) -> dict[str, float]:
         """Every series of the operator's endpoint by its name with labels."""

@@ -10,18 +10,17 @@ import yaml
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.support import CLUSTER, RECOVERY, RESTORE, support
-from tests.guide import manifest
+from tests.guide import find, manifest
 
 NOT_YET_SUPPORTED = {
-    "spec.secondaryClusters",
+    "spec.secondaryClusters[].resources",
+    "spec.secondaryClusters[].topology",
     "spec.crossRegion.replicationMode",
     "spec.crossRegion.networking.vpcPeering",
     "spec.crossRegion.networking.encryption.atRest",
     "spec.crossRegion.networking.networkPolicies",
     "spec.replication.compression",
     "spec.replication.consistency",
-    "spec.replication.mode",
-    "spec.replication.topology",
     "spec.failover.rpo",
     "spec.failover.customChecks",
     "spec.failover.quorum.enabled",
@@ -98,6 +97,16 @@ def test_safety_that_is_not_given_is_named(path: str, asked: dict[str, object]) 
     found = support(recovery(**asked), RECOVERY)
     assert found.safety == found.fields == (path,)
     assert path in found.sentence
+
+
+def test_several_standbys_are_followed_and_their_pods_are_not_made() -> None:
+    printed = yaml.safe_load(manifest("multi-region setup"))["spec"]
+    assert support(DisasterRecoverySpec.read(printed), RECOVERY).fields == ()
+    smaller = yaml.safe_load(find("resource scaling", "yaml")[0].text)["spec"]
+    assert support(DisasterRecoverySpec.read(printed | smaller), RECOVERY).fields == (
+        "spec.secondaryClusters[].resources",
+        "spec.secondaryClusters[].topology",
+    )
 
 
 def test_what_describes_pods_is_no_gap_of_an_external_cluster() -> None:

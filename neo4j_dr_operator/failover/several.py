@@ -1,0 +1,108 @@
+"""Several standbys of one resource, as its controller handles them: laid out, followed, told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items
+from neo4j_dr_operator.failover.followers import Followers, acquainted, essence
+from neo4j_dr_operator.failover.following import Moment
+from neo4j_dr_operator.failover.secondaries import (
+    Layout,
+    LayoutRefused,
+    as_pair,
+    inherit,
+    kept,
+    lay_out,
+    standbys,
+    unknown,
+)
+from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.failover.statuses import StatusWriter
+
+
+class Several:
+    """What `spec.secondaryClusters` asks for. A resource of `secondaryClusterRef` has no followers, and tells none."""
+
+    def __init__(self, followers: Followers, writer: StatusWriter, dr: tuple[str, str]) -> None:
+        """`dr`: namespace and name of the resource."""
+        self._followers, self._writer = followers, writer
+        self._namespace, self._name = dr
+        self._layout: Layout | None = None
+        self.told: dict[str, Any] = {}
+        """What a status says of them while nothing is decided."""
+
+    def pair_of(
+        self, spec: DisasterRecoverySpec, state: ControlState | None, regions: Mapping[str, str]
+    ) -> DisasterRecoverySpec:
+        """The resource as that of its pair; `regions` are those that clusters say of themselves. Raises LayoutRefused.
+
+        While it is refused the layout stays the one before, and what is known of every name is kept.
+        """
+        if spec.secondary_clusters is None:
+            return spec
+        stored = self._writer.status.get("secondaryClusters") or []
+        entries = inherit(spec.secondary_clusters, stored)
+        self.told = {"secondaryClusters": kept(entries, stored)}
+        wrong = unknown(entries)
+        if wrong is not None:
+            raise LayoutRefused(wrong)
+        own = spec.cross_region.primary_region or regions.get(spec.primary_cluster_ref)
+        pinned = state.secondary if state is not None else ""
+        self._layout = lay_out(spec, standbys(entries, regions), own, pinned)
+        names = [entry["name"] for entry in entries]
+        self.told = {"secondaryClusters": [each for each in kept(entries, stored) if each["name"] in names]}
+        return as_pair(spec, self._layout)
+
+    def pinned(self, state: ControlState) -> ControlState:
+        """The state in which the standby of the pair stays the one it is, once there is an epoch."""
+        if self._layout is None or state.epoch == 0 or state.secondary:
+            return state
+        return state.model_copy(update={"secondary": self._layout.secondary.name})
+
+    async def follow(self, pair: DisasterRecoverySpec) -> float:
+        """Follow what the followers refer to; the monotonic time at which that is due again. Raises KubernetesError."""
+        await self._followers.follow(pair, self._layout)
+        return self._followers.due
+
+    def essence(self, at: Moment) -> object:
+        """What was found of them, without what changes with every report."""
+        return essence(self._followers.look(at))
+
+    def acquainted(self, at: Moment) -> bool:
+        """Whether enough has been seen to tell something of each."""
+        return acquainted(self._followers.look(at))
+
+    def act(self, at: Moment) -> None:
+        """Bring marks and links to where each should stand."""
+        self._followers.act(self._followers.look(at), at.state.epoch)
+
+    def status(self, at: Moment, status: Mapping[str, Any]) -> dict[str, Any]:
+        """What a resource's `status` says besides that of its pair."""
+        if self._layout is None:
+            return {}
+        items = secondary_items(
+            self._layout, self._followers.look(at), at.state, at.seen, status.get("replication") or []
+        )
+        return {"secondaryClusters": items}
+
+    async def store_clusters(self, at: Moment) -> bool:
+        """Store the statuses of the followers' clusters. False: one was changed meanwhile, so look again."""
+        stored_all = True
+        for each in self._followers.look(at):
+            if each.cluster is None:
+                continue
+            body, spec = each.cluster
+            name, generation = body["metadata"]["name"], int(body["metadata"].get("generation") or 0)
+            stored = self._writer.cluster_status(name) or {}
+            if each.standing.state == "refused" and stored.get("recovery") not in (None, self._name):
+                continue  # it belongs to another resource, which says how it is
+            document = follower_cluster_status(each, spec, at.state.epoch, stored, generation, self._name, at.wall)
+            stored_all = await self._writer.store_cluster(name, document) and stored_all
+        return stored_all
+
+    async def close(self) -> None:
+        """End every follower. No data is touched (P7)."""
+        await self._followers.close()

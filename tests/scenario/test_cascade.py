@@ -1,0 +1,202 @@
+"""Several standbys on real servers: the guide's chain of three regions, a fourth behind it, standbys in direct mode."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import S3, ControlPlane, Lab, Neo4j
+from tests.compare import assert_equal
+from tests.guide import manifest
+from tests.scenario.world import World, wait_for, world
+from tests.scenario.writer import Writer, missing
+
+WEST, EU, AP = "secondary-us-west", "secondary-eu-west", "secondary-ap-south"
+REGIONS = {"primary": "us-east-1", "secondary": "us-west-2", EU: "eu-west-1", AP: "ap-south-1"}
+CLUSTERS = {
+    "primary": "primary-cluster",
+    "secondary": "secondary-cluster-west",
+    EU: "secondary-cluster-eu",
+    AP: "secondary-cluster-ap",
+}
+
+
+@pytest.fixture(scope="module")
+def further(lab: Lab) -> tuple[Neo4j, Neo4j]:
+    """Two more regions' databases."""
+    pair = Neo4j("eu"), Neo4j("ap")
+    lab.start(*pair)
+    return pair
+
+
+@pytest.fixture
+def regions(
+    lab: Lab,
+    plane: ControlPlane,
+    databases: tuple[Neo4j, Neo4j],
+    further: tuple[Neo4j, Neo4j],
+    s3: S3,
+    tmp_path: Path,
+) -> Iterator[World]:
+    """Four clusters in place, no resource yet."""
+    for database in further:
+        database.resume()
+        database.reset()
+    with world(plane, databases, s3, tmp_path, lab.run.ports.free()) as made:
+        made.recovery = "multi-region-dr"
+        made.sites |= dict(zip((EU, AP), further, strict=True))
+        plane.kubectl("create", "namespace", made.namespace)
+        for site, database in made.sites.items():
+            made.secret(f"{site}-admin", username=database.user, password=database.password)
+            made.secret(f"{site}-ca", **{"ca.crt": database.ca_pem or ""})
+            made.apply(cluster(site, database))
+        yield made
+
+
+def cluster(site: str, database: Neo4j) -> dict[str, Any]:
+    return {
+        "apiVersion": "neo4j.neo4j.com/v1alpha1",
+        "kind": "Neo4jEnterpriseCluster",
+        "metadata": {"name": CLUSTERS[site]},
+        "spec": {
+            "external": {"uri": database.uri, "caSecret": f"{site}-ca"},
+            "disasterRecovery": {
+                "enabled": True,
+                "role": "primary" if site == "primary" else "secondary",
+                "region": REGIONS[site],
+            },
+            "auth": {"adminSecret": f"{site}-admin"},
+        },
+    }
+
+
+def with_ap(printed: dict[str, Any]) -> dict[str, Any]:
+    """The guide's resource with a fourth region, which follows the third."""
+    spec = printed["spec"]
+    item = {"name": AP, "clusterRef": CLUSTERS[AP], "region": REGIONS[AP]}
+    topology = spec["replication"]["topology"]
+    edge = {"region": REGIONS[AP], "source": REGIONS[EU]}
+    longer = {**topology, "secondaries": [*topology["secondaries"], edge]}
+    more = {
+        "secondaryClusters": [*spec["secondaryClusters"], item],
+        "replication": {**spec["replication"], "topology": longer},
+    }
+    return {**printed, "spec": {**spec, **more}}
+
+
+def standby(of: World, name: str) -> dict[str, Any]:
+    """What the resource says of one standby."""
+    return next((item for item in of.status().get("secondaryClusters") or [] if item["name"] == name), {})
+
+
+def await_standby(of: World, name: str, ready: bool, reason: str | None = None, seconds: float = 90) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        found = standby(of, name)
+        return found if (found.get("failoverReady") is ready and reason in (None, found.get("reason"))) else None
+
+    return wait_for(f"{name} ready={ready} {reason or ''}", look, seconds, 0.2)
+
+
+def cluster_status(of: World, site: str) -> dict[str, Any]:
+    body = yaml.safe_load(of.kubectl("get", "n4c", CLUSTERS[site], "-o", "yaml"))
+    return body.get("status") or {}
+
+
+def everywhere(of: World, query: str, *sites: str) -> None:
+    """Wait until the query is true in each."""
+    for site in sites:
+        wait_for(f"{query} at {site}", lambda s=site: of.sites[s].query(query)[0]["there"], 60, 0.2)
+
+
+def test_the_guides_cascade(regions: World) -> None:
+    """The manifest as printed; a chain that grows and shrinks; a switchover; deaths along the chain."""
+    primary, west = regions.sites["primary"], regions.sites["secondary"]
+    primary.query("UNWIND range(1, 400) AS i CREATE (:Person {uid: i})-[:KNOWS {uid: i}]->(:Pet {uid: -i})")
+    printed = yaml.safe_load(manifest("multi-region setup"))
+    regions.apply(printed)
+    regions.operator.start()
+    found = await_standby(regions, EU, True, "Following")
+    assert (found["source"], found["state"], "site" in found) == ("secondary", "streaming", False)
+    assert standby(regions, WEST)["site"] == "secondary"
+    assert "notYetSupported" not in regions.status() or regions.status()["notYetSupported"] == []
+    told = wait_for("lag told", lambda: s if (s := standby(regions, EU)).get("lagSeconds") is not None else None, 30)
+    assert 0 <= told["lagSeconds"] < 30, "behind the primary, by its heartbeats through the cascade"
+    status = wait_for("its cluster tells", lambda: s if (s := cluster_status(regions, EU)).get("role") else None, 30)
+    assert (status["role"], status["epoch"], status["recovery"]) == ("secondary", 1, "multi-region-dr")
+    assert {c["type"]: c["status"] for c in status["conditions"]} == {"Ready": "True", "ReadOnly": "False"}
+
+    # a region is added, behind the last one, while the chain is written to and every worker is killed
+    writer = Writer(regions.sites, lambda: regions.status().get("activeSite") or "primary")
+    regions.apply(with_ap(printed))
+    wait_for("both links and the new one run", lambda: len(regions.operator.workers()) == 3, 60)
+    for pid in regions.operator.workers():
+        os.kill(pid, signal.SIGKILL)
+    found = await_standby(regions, AP, True, "Following")
+    assert found["source"] == EU
+    assert regions.metrics()[series(regions, "standby_ready", AP)] == 1
+    assert 0 <= regions.metrics()[series(regions, "standby_lag_seconds", AP)] < 30
+
+    # the second region takes over; the third goes on following it, the fourth the third
+    regions.request("secondary")
+    regions.settled("secondary")
+    west.query("CREATE (:After {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU, AP)
+    assert (await_standby(regions, EU, True)["source"], standby(regions, WEST)["state"]) == ("secondary", "active")
+    wait_for("the epoch came down", lambda: cluster_status(regions, AP).get("epoch") == 2, 30)
+
+    # the third region dies: only the fourth suffers, and goes on when it is back
+    regions.sites[EU].kill9()
+    found = await_standby(regions, AP, False, "SourceDown")
+    assert found["message"].startswith(EU)
+    await_standby(regions, EU, False)
+    assert regions.condition("Ready")["status"] == "True"
+    regions.sites[EU].start()
+    await_standby(regions, AP, True, "Following")
+    log = writer.stop()
+    for database in regions.sites.values():
+        wait_for("everything acknowledged is here", lambda d=database: not missing(log, d), 60, 0.2)
+    assert len(log.acknowledged) > 20
+    for database in (west, regions.sites[EU], regions.sites[AP]):
+        assert_equal(primary.query, database.query)
+
+    # the fourth region is taken away again: its link ends, its data stays, its cluster belongs to nobody
+    regions.apply(printed)
+    wait_for("its link ended", lambda: len(regions.operator.workers()) == 2, 30)
+    wait_for("its cluster is let go", lambda: cluster_status(regions, AP).get("phase") == "Unattended", 30)
+    west.query("CREATE (:Later {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:Later {uid: 1}) } AS there", "primary", EU)
+    assert regions.sites[AP].query("RETURN EXISTS { (:After) } AND NOT EXISTS { (:Later) } AS there")[0]["there"]
+    assert series(regions, "standby_ready", AP) not in regions.metrics()
+
+
+def series(of: World, name: str, item: str) -> str:
+    labels = f'cluster="{of.recovery}",namespace="{of.namespace}",standby="{item}"'
+    return f"neo4j_disaster_recovery_{name}{{{labels}}}"
+
+
+def test_direct_followers_stay_with_the_primarys_cluster(regions: World) -> None:
+    """Two followers of the primary's cluster: one that holds data is refused, one follows on through a switchover."""
+    primary = regions.sites["primary"]
+    primary.query("UNWIND range(1, 100) AS i CREATE (:Person {uid: i})")
+    regions.sites[AP].query("CREATE (:Mine {uid: 1})")
+    spec = with_ap(yaml.safe_load(manifest("multi-region setup")))
+    del spec["spec"]["replication"]
+    regions.apply(spec)
+    regions.operator.start()
+    assert await_standby(regions, EU, True)["source"] == "primary"
+    assert await_standby(regions, AP, False, "TargetNotEmpty")["state"] == "refused"
+    assert regions.sites[AP].query("MATCH (n) RETURN labels(n) AS l") == [{"l": ["Mine"]}]
+    assert regions.condition("Ready")["status"] == "True"
+    regions.request("secondary")
+    regions.settled("secondary")
+    regions.sites["secondary"].query("CREATE (:After {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU)
+    assert await_standby(regions, EU, True)["source"] == "primary"
+    for site in ("secondary", EU):
+        assert_equal(primary.query, regions.sites[site].query)
