@@ -117,14 +117,7 @@ class Kube:
         answer = await self._call(
             lambda: self._core.read_namespaced_secret(name, namespace, _request_timeout=self._timeout)
         )
-        data = answer.to_dict().get("data") or {}
-        decoded: dict[str, str] = {}
-        for key, value in data.items():
-            try:
-                decoded[key] = base64.b64decode(value).decode()
-            except UnicodeDecodeError:
-                continue
-        return decoded
+        return decoded(answer.to_dict().get("data") or {})
 
     async def event(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
         """Post one event about an object; `kind` is Normal or Warning."""
@@ -154,6 +147,17 @@ class Kube:
         await self._call(
             lambda: self._core.create_namespaced_event(meta["namespace"], event, _request_timeout=self._timeout)
         )
+
+
+def decoded(data: Mapping[str, str]) -> dict[str, str]:
+    """The keys of a Secret as text; values that are no text are left out."""
+    found: dict[str, str] = {}
+    for key, value in data.items():
+        try:
+            found[key] = base64.b64decode(value).decode()
+        except UnicodeDecodeError:
+            continue
+    return found
 
 
 def translated(error: client.ApiException) -> KubernetesError:

@@ -19,7 +19,7 @@ from kubernetes import client, config
 from kubernetes.config import kube_config
 
 from neo4j_dr_operator.errors import KubernetesError, KubernetesUnreachable, NoKubeconfig, NotFound, WatchExpired
-from neo4j_dr_operator.kube.client import translated
+from neo4j_dr_operator.kube.client import decoded, translated
 
 T = TypeVar("T")
 WATCH_SECONDS = 45
@@ -74,7 +74,8 @@ class UserKube:
         settings = client.Configuration()
         self.namespace = _configure(settings, kubeconfig, context)
         settings.retries = urllib3.Retry(0)
-        self._custom = client.CustomObjectsApi(client.ApiClient(settings))
+        api = client.ApiClient(settings)
+        self._custom, self._core = client.CustomObjectsApi(api), client.CoreV1Api(api)
         self.server, self._timeout = str(settings.host), timeout
 
     def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
@@ -85,6 +86,11 @@ class UserKube:
             )
         )
         return dict(found)
+
+    def secret(self, namespace: str, name: str) -> dict[str, str]:
+        """The decoded keys of a Secret; values that are no text are left out. Raises NotFound."""
+        answer = self._call(lambda: self._core.read_namespaced_secret(name, namespace, _request_timeout=self._timeout))
+        return decoded(answer.to_dict().get("data") or {})
 
     def list(
         self, group: str, version: str, plural: str, namespace: str | None, name: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,18 +44,23 @@ class Options:
 
 
 def verify(
-    ends: tuple[Endpoint, Endpoint], options: Options | None = None, tell: Callable[[Progress], None] = lambda _: None
+    ends: Mapping[str, Endpoint],
+    options: Options | None = None,
+    tell: Callable[[Progress], None] = lambda _: None,
+    standby: str | None = None,
 ) -> Verdict:
-    """Compare the graphs of two databases that a link connects, in whichever direction; nothing is written to either.
+    """Compare the graphs of two databases that a link connects; nothing is written to either.
 
-    Raises :class:`CannotCompare`: no link, one that does not stream, a database that cannot be reached for long.
+    ``ends``: databases by the names that people know them by. ``standby`` names the one whose source is then found
+    among the others; without it the link is found, in whichever direction. Raises :class:`CannotCompare`: no link, one
+    that does not stream, a database that cannot be reached for long.
     """
     options = options or Options()
     began = time.monotonic()
-    sides = Side("first database", ends[0], options.reconnect), Side("second database", ends[1], options.reconnect)
+    sides = [Side(name, endpoint, options.reconnect) for name, endpoint in ends.items()]
     try:
-        primary, standby, state = _roles(*sides)
-        verdict = _compare(primary, standby, state, options, Pace(options.rate, tell))
+        source, target, state = _roles(sides, standby)
+        verdict = _compare(source, target, state, options, Pace(options.rate, tell))
     finally:
         for side in sides:
             side.close()
@@ -63,23 +68,26 @@ def verify(
     return verdict
 
 
-def _roles(one: Side, two: Side) -> tuple[Side, Side, LinkState]:
-    """Which side is the primary, and the link in the other one."""
-    found = [(state, source, target) for source, target in ((one, two), (two, one)) for state in _links(target)]
+def _roles(sides: Sequence[Side], standby: str | None) -> tuple[Side, Side, LinkState]:
+    """The source and the target of the link that counts, and its state."""
+    found = [(state, side) for side in sides if standby in (None, side.name) for state in _links(side)]
     if not found:
-        raise CannotCompare("neither database is the standby of a link: there is nothing to compare")
-    state, primary, standby = max(found, key=lambda each: (each[0].epoch, each[0].phase == link.STREAMING))
+        who = f"{standby} is no standby" if standby else "none of these databases is a standby"
+        raise CannotCompare(f"{who}: nothing is copied to it")
+    state, target = max(found, key=lambda each: (each[0].epoch, each[0].phase == link.STREAMING))
     if state.phase != link.STREAMING:
         hint = {
             link.FROZEN: "the standby was promoted, and nothing follows it yet",
             link.HANDOVER: "the link is being turned round",
         }.get(state.phase, "the standby is not a whole copy yet")
         raise CannotCompare(f"link {state.link} is in phase {state.phase}: {hint}")
-    primary.name, standby.name = "primary", "standby"
-    primary.identity, standby.identity = stream.current(primary).database, state.target_db
-    if primary.identity != state.source_db:
-        raise CannotCompare(f"link {state.link} was made from another database than the one at {primary.place.address}")
-    return primary, standby, state
+    target.identity = state.target_db
+    for side in sides:
+        if side is not target:
+            side.identity = stream.current(side).database
+            if side.identity == state.source_db:
+                return side, target, state
+    raise CannotCompare(f"link {state.link} in {target.name} was made from a database that is not among these")
 
 
 def _links(side: Side) -> list[LinkState]:

@@ -46,7 +46,7 @@ Found = tuple[list[int], list[State]]
 
 
 class Side:
-    """One database under the name that people know it by: ``primary`` or ``standby``."""
+    """One database under the name that people know it by."""
 
     def __init__(self, name: str, endpoint: Endpoint, patience: float) -> None:
         """``patience``: seconds for which a lost connection is tried again. Nothing is sent yet."""
@@ -72,7 +72,7 @@ class Side:
                     continue  # an element was deleted while it was read: read again
                 retried = isinstance(error, errors.DatabaseUnreachable | errors.TransientFailure)
                 if not retried or time.monotonic() >= end:
-                    said = f"the {self.name} at {self.database.endpoint.address}: {error.message}"
+                    said = f"{self.name} at {self.database.endpoint.address}: {error.message}"
                     raise CannotCompare(said) from error
                 self.database.close()
                 self._waiting.wait(PAUSE)
@@ -86,7 +86,7 @@ class Side:
         try:
             yield from self.database.rows(query, **params)
         except errors.DatabaseError as error:
-            said = f"the {self.name} at {self.database.endpoint.address}: {error.message}"
+            said = f"{self.name} at {self.database.endpoint.address}: {error.message}"
             raise CannotCompare(said) from error
 
     def element_id(self, kind: Kind, number: int) -> str:

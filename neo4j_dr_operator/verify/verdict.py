@@ -39,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One side: its name (primary or standby), its address, its database's id."""
+    """One side: the name that people know it by, its address, its database's id."""
 
     name: str
     address: str

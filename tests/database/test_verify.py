@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from lab import Neo4j
+from lab import Neo4j, Proxies
 from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.verify.pace import Progress
 from neo4j_dr_operator.verify.run import Options, verify
-from neo4j_dr_operator.verify.verdict import Verdict
+from neo4j_dr_operator.verify.verdict import CannotCompare, Verdict
 from tests.compare import assert_equal
 from tests.database.conftest import Start
 from tests.database.load import Load, prepare
-from tests.database.process import Address
+from tests.database.process import ROOT, Address, endpoint
 from tests.database.values import VALUES
 
 ELEMENTS = 40_000
+SMALL, LARGE = 10_000, 60_000
 QUICK = Options(patience=3.0, schema_patience=1.0)
 
 
@@ -26,7 +32,7 @@ def way(server: Neo4j | Address) -> Endpoint:
 
 
 def compared(source: Neo4j | Address, target: Neo4j | Address, options: Options = QUICK) -> Verdict:
-    return verify((way(source), way(target)), options)
+    return verify({"east": way(source), "west": way(target)}, options)
 
 
 def test_equal_graphs_are_equal_while_they_are_written_to(source: Neo4j, target: Neo4j, start: Start) -> None:
@@ -42,7 +48,8 @@ def test_equal_graphs_are_equal_while_they_are_written_to(source: Neo4j, target:
     during = sum(writer.stop() for writer in writers) - before
     print(f"{verdict.seconds:.2f} s, {during} transactions meanwhile, {verdict.rechecked} looked at again")
     assert verdict.equal, verdict.differences
-    assert (verdict.primary.address, verdict.standby.address) == (source.uri, target.uri)
+    assert (verdict.primary.name, verdict.primary.address) == ("west", source.uri)
+    assert (verdict.standby.name, verdict.standby.address) == ("east", target.uri)
     assert verdict.complete
     assert not verdict.stopped
     assert verdict.nodes + verdict.relationships >= ELEMENTS
@@ -158,3 +165,126 @@ def test_a_schema_that_differs_is_named(copied: tuple[Neo4j, Neo4j]) -> None:
         ("index", "differs", "of_b", "of_b"),
     ]
     assert compared(source, target, Options(schema=False)).equal
+
+
+# -- what does not go well ---------------------------------------------------------------------------------------------
+
+
+def test_a_link_that_stopped_is_compared_where_it_stands(copied: tuple[Neo4j, Neo4j], start: Start) -> None:
+    source, target = copied
+    worker = start("attach")
+    worker.streaming()
+    target.query("MATCH (x:A {uid: 5}) DETACH DELETE x")
+    target.query("MATCH (x:A {uid: 7}) SET x.name = 'other'")
+    source.query("MATCH (x:A {uid: 5}) SET x.name = 'later'")
+    assert worker.ended() == 3
+    assert worker.report["error"]["reason"] == "TargetAltered"
+    # the standby is never told of these, and must not be blamed for lacking them
+    source.query("MATCH (x:A) WHERE x.uid <= 20 SET x.name = 'later', x:Later")
+    source.query("MATCH (x:A)-[t:TO]->() WHERE x.uid > 10 AND x.uid <= 40 SET t.w = 0")
+    source.query("MATCH (x:A) WHERE x.uid > 10 AND x.uid <= 30 DETACH DELETE x")
+    source.query("UNWIND range(1, 30) AS i CREATE (:New {uid: i})-[:TO {w: -i * 1000}]->(:New)")
+    verdict = compared(source, target, Options(patience=0.5, schema_patience=0.0))
+    assert verdict.stopped
+    (row,) = target.query("MATCH (l:__Neo4jDRLink) RETURN l.cursorTx AS tx")
+    assert verdict.transaction == verdict.last_transaction == row["tx"]
+    assert sorted((each.subject, each.which, each.names) for each in verdict.differences) == [
+        ("node", "differs", ("A", "x y")),
+        ("node", "missing", ("A", "x y")),
+        ("relationship", "missing", ("TO",)),
+        ("relationship", "missing", ("TO",)),
+    ]
+    (named,) = (each for each in verdict.differences if each.which == "differs")
+    assert [(a.name, a.primary, a.standby) for a in named.aspects] == [("name", "n7", "other")]
+
+
+def test_a_link_that_is_no_whole_copy_is_refused(source: Neo4j, target: Neo4j, start: Start) -> None:
+    with pytest.raises(CannotCompare, match="none of these databases is a standby"):
+        compared(source, target)
+    source.query("CREATE (:A {uid: 1})")
+    worker = start()
+    worker.streaming()
+    worker.caught_up()
+    worker.kill()
+    target.query("MATCH (l:__Neo4jDRLink) SET l.phase = 'seeding'")
+    with pytest.raises(CannotCompare, match="phase seeding: the standby is not a whole copy yet"):
+        compared(source, target)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_connection_that_breaks_is_found_again_or_said(
+    source: Neo4j, target: Neo4j, proxies: Proxies, copied: tuple[Neo4j, Neo4j], side: str
+) -> None:
+    server = source if side == "source" else target
+    link = proxies.proxy("localhost", server.port)
+    through = Address(f"bolt+s://{link.address}", server.user, server.password, server.ca_pem)
+    ends = (through, target) if side == "source" else (source, through)
+    told: list[str] = []
+
+    def cut_once(progress: Progress) -> None:
+        if not told:
+            link.cut()
+            threading.Timer(0.7, link.restore).start()
+        told.append(progress.doing)
+
+    pair = {"east": way(ends[0]), "west": way(ends[1])}
+    assert verify(pair, Options(reconnect=10.0, schema_patience=1.0), cut_once).equal
+    assert told
+    name = "east" if side == "source" else "west"
+    with pytest.raises(CannotCompare, match=f"^{name} at bolt.s://{link.address}: "):
+        verify(pair, Options(reconnect=0.5), lambda _: link.cut())
+    link.restore()
+
+
+def test_nothing_is_written_to_either_side(copied: tuple[Neo4j, Neo4j]) -> None:
+    source, target = copied
+    for database in (source, target):
+        database.query("CALL dbms.setConfigValue('server.databases.read_only', 'neo4j')", "system")
+    try:
+        verdict = compared(source, target, Options(patience=0.5))
+    finally:
+        for database in (source, target):
+            database.query("CALL dbms.setConfigValue('server.databases.read_only', '')", "system")
+    assert verdict.equal
+
+
+def test_memory_does_not_grow_with_the_graph(source: Neo4j, target: Neo4j, start: Start) -> None:
+    worker = start()
+    worker.streaming()
+    peaks: list[int] = []
+    for total, more in ((SMALL, SMALL), (LARGE, LARGE - SMALL)):
+        source.query(
+            "UNWIND range(1, $n) AS i CALL (i) { CREATE (:Wide {uid: i, text: $text + i}) } IN TRANSACTIONS",
+            n=more,
+            text="x" * 1_000,
+        )
+        worker.caught_up(120)
+        peak, seconds, nodes = _apart(source, target)
+        assert nodes == total
+        print(f"{nodes} nodes of 1 kB: {seconds:.1f} s, {nodes / seconds:.0f} a second, peak {peak >> 10} MiB")
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < (LARGE - SMALL) * 200 / 1024  # a fifth of what was added; KiB
+
+
+def _apart(source: Neo4j, target: Neo4j) -> tuple[int, float, int]:
+    """Compare in a process of its own; its peak of resident memory in KiB, seconds, nodes."""
+    program = (
+        "import json, resource, sys\n"
+        "from neo4j_dr_operator.graph.bolt import Endpoint\n"
+        "from neo4j_dr_operator.verify.run import verify\n"
+        "verdict = verify({name: Endpoint(**end) for name, end in json.load(sys.stdin).items()})\n"
+        "assert verdict.equal, verdict\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, verdict.seconds, verdict.nodes)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps({"east": endpoint(source), "west": endpoint(target)}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    peak, seconds, nodes = done.stdout.split()
+    return int(peak), float(seconds), int(nodes)
