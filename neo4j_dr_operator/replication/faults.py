@@ -16,6 +16,7 @@ import random
 import signal
 import sys
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ CALLS_VARIABLE = "NEO4J_DR_CALLS"
 POINTS = ("begin", "commit", "committed", "page", "checkpoint")
 _OPEN = ("begin", "commit", "page", "checkpoint")
 _REACH = 25
+MOMENTS = ("before", "sent", "after")
+PATIENCE = 6
+"""Moments of a call after which the one that was chosen for it is not waited for any more."""
 
 
 class Faults:
@@ -70,7 +74,7 @@ class Strikes:
     ``NEO4J_DR_CALLS`` holds orders ``VERB:FILE``, parted by blanks. The file has the points (moment and call, a line)
     that are done with; every new one is added to it. ``record`` adds them and does nothing else; ``kill`` ends the
     process with SIGKILL at the first new point that it passes; ``cut`` closes the connection at every new point where
-    the answer is not read yet.
+    the answer is not read yet. ``kill@SEED`` strikes each call at one of its moments only, which the seed chooses.
     """
 
     def __init__(self, orders: Sequence[str]) -> None:
@@ -78,8 +82,13 @@ class Strikes:
         self._files: dict[str, Path] = {}
         self._done: dict[str, set[str]] = {}
         self._lock = threading.Lock()
+        self._seed: str | None = None
+        self._passes: Counter[str] = Counter()
         for order in orders:
             verb, _, file = order.partition(":")
+            verb, chosen, seed = verb.partition("@")
+            if chosen and verb == "kill":
+                self._seed = seed
             if verb not in ("record", "kill", "cut") or not file:
                 raise ValueError(f"unknown order {order!r}")
             self._files[verb] = Path(file)
@@ -95,13 +104,23 @@ class Strikes:
         """A call is at one of its moments."""
         with self._lock:
             self._new("record", f"{moment}\t{site}")
-            if self._new("kill", f"{moment}\t{site}"):
+            if self._chosen(site, moment) and self._new("kill", f"{moment}\t{site}"):
                 sys.stderr.write(f"killed {moment} {site}\n")
                 sys.stderr.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
             if moment != "after" and self._new("cut", f"{moment}\t{site}"):
                 sys.stderr.write(f"cut {moment} {site}\n")
                 cut()
+
+    def _chosen(self, site: str, moment: str) -> bool:
+        """Whether the call may be struck at this moment; at any, where it goes by without the one chosen."""
+        if self._seed is None:
+            return True
+        if any(f"{each}\t{site}" in self._done.get("kill", ()) for each in MOMENTS):
+            return False
+        self._passes[site] += 1
+        number = zlib.crc32(f"{self._seed} {site}".encode()) % len(MOMENTS)
+        return moment == MOMENTS[number] or self._passes[site] > PATIENCE
 
     def _new(self, verb: str, point: str) -> bool:
         if verb not in self._files or point in self._done[verb]:
