@@ -37,16 +37,17 @@ class Graph:
 
 
 def canonical(value: Any) -> str:
-    """A text that is equal exactly when type and value are: NaN equals NaN, 0.0 differs from -0.0, 1 from 1.0."""
+    """A text that is equal exactly when type and bits are: 0.0 differs from -0.0, 1 from 1.0, one NaN from another."""
     if value is None or isinstance(value, bool | int | str | bytes | bytearray):
         return f"{type(value).__name__}:{value!r}"
     if isinstance(value, float):
-        bits = struct.pack(">d", value)
-        return f"float:{'nan' if value != value else bits.hex()}"
+        return f"float:{struct.pack('>d', value).hex()}"
     if isinstance(value, list | tuple) and type(value) in (list, tuple):
         return "[" + ",".join(canonical(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ",".join(f"{key!r}={canonical(value[key])}" for key in sorted(value)) + "}"
+    if hasattr(value, "tag") and hasattr(value, "fields"):  # a structure as it travels, see tests/database/raw.py
+        return f"structure {value.tag!r}{canonical(list(value.fields))}"
     return f"{type(value).__name__}:{value!r}:{_zone(value)}:{getattr(value, 'srid', '')}"
 
 

@@ -73,3 +73,42 @@ NAMES = [
     "-- //",
 ]
 """Names of labels, types and properties that break naive quoting."""
+
+EXTREMES: dict[str, str] = {
+    "last_day": "date('+999999999-12-31')",
+    "first_day": "date('-999999999-01-01')",
+    "year_zero": "date('0000-02-29')",
+    "last_moment": "localdatetime('+999999999-12-31T23:59:59.999999999')",
+    "first_moment": "localdatetime('-999999999-01-01T00:00:00')",
+    "far_utc": "datetime('+12345-01-01T00:00:00.000000001Z')",
+    "far_zone": "datetime('+100000-06-01T00:00:00[Europe/Berlin]')",
+    "widest_offset": "datetime('1969-12-31T23:59:59.999999999-18:00')",
+    "unknown_zone": "datetime({year: 2020, timezone: 'SystemV/PST8'})",
+    "utc_by_name": "datetime({year: 2020, timezone: 'UTC'})",
+    "gmt_by_name": "datetime({year: 2020, timezone: 'Etc/GMT-14'})",
+    "skipped_hour": "datetime({year: 2024, month: 3, day: 31, hour: 2, minute: 30, timezone: 'Europe/Berlin'})",
+    "local_mean_time": "datetime({year: 1700, timezone: 'Europe/Amsterdam'})",
+    "last_time": "time('23:59:59.999999999-18:00')",
+    "longest": "duration({seconds: 9223372036854775807, nanoseconds: 999999999})",
+    "shortest": "duration({seconds: -9223372036854775807})",
+    "parts_apart": "duration({months: -13, days: 400, seconds: -1, nanoseconds: 1})",
+    "edge_of_the_world": "point({longitude: 180.0, latitude: -90.0})",
+    "deep": "point({longitude: -180.0, latitude: 90.0, height: -1e300})",
+    "zeros": "point({x: -0.0, y: 0.0, z: -0.0})",
+    "around_surrogates": r"'\uD7FF\uE000\uFFFE\uFFFF'",
+    "pair": r"'\uD83D\uDE00'",
+    "controls": r"'\u0000\u0001\u0008\u001F\u007F\u0085\uFEFF'",
+    "combining": r"'e\u0301 \u00e9 \u202E'",
+    "far_days": "[date('+999999999-12-31'), date('-999999999-01-01')]",
+    "far_moments": "[datetime('+12345-01-01T00:00:00Z'), datetime('2020-01-01T00:00:00+05:45')]",
+    "zones": "[datetime({year: 2020, timezone: 'SystemV/PST8'}), datetime('2020-01-01T00:00:00[Asia/Kathmandu]')]",
+    "many_points": "[i IN range(1, 3000) | point({x: i * 0.1, y: -i})]",
+    "many_integers": "range(-20000, 20000)",
+    "many_floats": "[i IN range(1, 20000) | i / 3.0]",
+    "many_texts": "[i IN range(1, 5000) | 'text ' + i]",
+    "many_booleans": "[i IN range(1, 5000) | i % 3 = 0]",
+}
+"""Cypher for values at the ends of what Neo4j holds, most of them beyond the driver's own types."""
+
+NANS = ("7ff8000000000000", "7ff8000000000123", "7ff0000000000123", "fff8000000000000", "ffffffffffffffff")
+"""The bits of several values that are not numbers, quiet and signalling."""
