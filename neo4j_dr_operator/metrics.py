@@ -31,6 +31,24 @@ class Metrics:
         self.latency = Gauge(
             f"{PREFIX}_network_latency_seconds", "Round trip to the source of the link", labels, registry=self.registry
         )
+        self.missing = Gauge(
+            f"{PREFIX}_replication_lag_transactions",
+            "Transactions of the source that the standby does not hold",
+            labels,
+            registry=self.registry,
+        )
+        self.changes = Counter(
+            f"{PREFIX}_replication_changes", "Changes applied to the standby", labels, registry=self.registry
+        )
+        self.received = Counter(
+            f"{PREFIX}_replication_bytes", "Bytes read from the source of the link", labels, registry=self.registry
+        )
+        self.troubled = Gauge(
+            f"{PREFIX}_replication_last_error_timestamp_seconds",
+            "When the link's last error began, in seconds since 1970; 0: never",
+            labels,
+            registry=self.registry,
+        )
         self.health = Gauge(
             f"{PREFIX}_health_status", "1: the site is UP, 0: it is not", (*labels, "site"), registry=self.registry
         )
@@ -67,7 +85,7 @@ class Metrics:
         """The series of one resource, all of them present at once."""
         made = ResourceMetrics(self, namespace, name)
         self.lag.labels(name, namespace)
-        for family in (self.latency, self.archive_age, self.archive_backlog, self.archive_bytes):
+        for family in (self.latency, self.archive_age, self.archive_backlog, self.archive_bytes, *self._of_links()):
             family.labels(name, namespace)
         for site in SITES:
             self.failures.labels(name, namespace, site)
@@ -75,6 +93,9 @@ class Metrics:
         for kind in KINDS:
             self.failovers.labels(name, namespace, kind)
         return made
+
+    def _of_links(self) -> tuple[Gauge | Counter, ...]:
+        return (self.missing, self.changes, self.received, self.troubled)
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,16 @@ class ResourceMetrics:
     def latency(self, seconds: float) -> None:
         """Round trip of a Bolt no-op from the link's worker to its source, in seconds."""
         self.metrics.latency.labels(self.name, self.namespace).set(seconds)
+
+    def link(self, missing: int | None, changes: int, received: int, troubled: float | None) -> None:
+        """Transactions missing while known, changes and bytes more than before, when the last error began."""
+        labels = (self.name, self.namespace)
+        if missing is not None:
+            self.metrics.missing.labels(*labels).set(missing)
+        self.metrics.changes.labels(*labels).inc(changes)
+        self.metrics.received.labels(*labels).inc(received)
+        if troubled is not None:
+            self.metrics.troubled.labels(*labels).set(troubled)
 
     def archive(self, age: float | None, backlog: int | None) -> None:
         """How far the archive is behind: seconds and transactions; None leaves what was known."""
@@ -138,6 +169,7 @@ class ResourceMetrics:
             self.metrics.archive_age,
             self.metrics.archive_backlog,
             self.metrics.archive_bytes,
+            *self.metrics._of_links(),
         ):
             family.remove(name, namespace)
         for site in SITES:

@@ -44,7 +44,32 @@ class SeedProgress(StatusModel):
     rels_end: int = Field(default=0, description="Where the scan of relationships ends.")
 
 
-class SiteReplication(StatusModel):
+class LinkError(StatusModel):
+    """The last thing that went wrong on a link, also when it is over."""
+
+    reason: str = Field(description="One word; docs/troubleshooting.md says what to do.")
+    message: str = Field(default="", description="The same, for people.")
+    at: Instant = Field(description="When it began.")
+
+
+class LinkFigures(StatusModel):
+    """How far behind, how fast, and what went wrong last."""
+
+    lag_transactions: int | None = Field(
+        default=None,
+        description="Transactions of its source that the standby does not hold yet, heartbeats included; unset while "
+        "the source cannot be asked.",
+    )
+    changes_per_second: float | None = Field(
+        default=None, description="Changes of elements applied a second, over the last ten seconds."
+    )
+    bytes_per_second: int | None = Field(
+        default=None, description="Bytes read from the source a second, over the last ten seconds, TLS not counted."
+    )
+    last_error: LinkError | None = Field(default=None, description="What went wrong last, and when that began.")
+
+
+class SiteReplication(LinkFigures):
     """Replication towards one site."""
 
     site: Site = Field(description="The standby site.")
@@ -52,9 +77,6 @@ class SiteReplication(StatusModel):
     state: str | None = Field(default=None, description="State of the link, such as seeding, catching-up, streaming.")
     lag_seconds: float | None = Field(
         default=None, description="Age of the newest change of the primary that the standby holds, in seconds."
-    )
-    lag_transactions: int | None = Field(
-        default=None, description="Transactions of the primary that the standby does not hold yet."
     )
     position: str | None = Field(default=None, description="Change identifier applied last.")
     seed: SeedProgress | None = Field(default=None, description="Progress of the first copy, while it runs.")
@@ -116,7 +138,7 @@ class BackupStatus(StatusModel):
     message: str | None = Field(default=None, description="What keeps backups from working, for people.")
 
 
-class KnownSecondary(StatusModel):
+class KnownSecondary(LinkFigures):
     """One of several standbys: what later items of its name inherit, and where it stands."""
 
     name: str = Field(description="Name of the standby.")

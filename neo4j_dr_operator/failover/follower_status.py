@@ -8,6 +8,7 @@ from typing import Any
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.figures import VOLATILE
 from neo4j_dr_operator.failover.following import Stood
 from neo4j_dr_operator.failover.publish import OPEN_STANDBY, merge_conditions
 from neo4j_dr_operator.failover.secondaries import Layout, Standby
@@ -32,7 +33,7 @@ def _of_pair(
     standby: Standby, state: ControlState, seen: Seen, replication: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     told: Mapping[str, Any] = next((item for item in replication if item["site"] == "secondary"), {})
-    shown = {key: told.get(key) for key in ("lagSeconds", "position", "seed")}
+    shown = {key: told.get(key) for key in ("lagSeconds", "position", "seed", *VOLATILE, "lastError")}
     entry = {**_inherited(standby), "site": "secondary", **shown}
     if state.epoch == 0:
         return {**entry, "state": "waiting", "failoverReady": False, "reason": "Pending"}
@@ -53,6 +54,7 @@ def _of_follower(each: Stood) -> dict[str, Any]:
         "state": standing.state,
         "lagSeconds": None if standing.lag is None else round(standing.lag, 1),
         "position": link.position if link is not None else None,
+        **(link.figures if link is not None else {}),
         "seed": {k: max(0, int(seed.get(k) or 0)) for k in ("nodes", "nodesEnd", "rels", "relsEnd")} if seed else None,
         "failoverReady": standing.ready,
         "reason": standing.reason,

@@ -14,6 +14,7 @@ from typing import Any
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.desired import Body
+from neo4j_dr_operator.failover.figures import figures
 from neo4j_dr_operator.failover.secondaries import Follower
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Seen, SiteView
@@ -36,6 +37,7 @@ class LinkReport:
     reason: str | None = None
     message: str = ""
     seed: Mapping[str, Any] | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> LinkReport:
@@ -50,6 +52,7 @@ class LinkReport:
             error.get("reason"),
             error.get("message") or "",
             report.get("seed"),
+            figures(report),
         )
 
 

@@ -19,6 +19,8 @@ class Meter:
         self._metrics = metrics
         self._shipper: Worker[ShipConfig] | None = None
         self._bytes = 0
+        self._link: Worker[LinkConfig] | None = None
+        self._counted = (0, 0)
 
     def take(self, seen: Seen, lag: float | None, link: Worker[LinkConfig] | None) -> None:
         """Health of both sites, and what `take_link` takes."""
@@ -27,11 +29,18 @@ class Meter:
         self.take_link(lag, link)
 
     def take_link(self, lag: float | None, link: Worker[LinkConfig] | None) -> None:
-        """`lag` in seconds and the round trip while they are known."""
+        """`lag` in seconds and the round trip while they are known, and what the link has done since the last look."""
         if lag is not None:
             self._metrics.lag(lag)
         if link is not None and link.report.get("latency") is not None:
             self._metrics.latency(float(link.report["latency"]))
+        if link is not self._link:
+            self._link, self._counted = link, (0, 0)
+        if link is not None:
+            before, last = self._counted, link.report.get("lastError") or {}
+            self._counted = (int(link.report.get("changes") or 0), int(link.report.get("received") or 0))
+            more = [max(0, now - then) for now, then in zip(self._counted, before, strict=True)]
+            self._metrics.link(link.report.get("behind"), more[0], more[1], last.get("at"))
 
     def take_archive(self, objectives: Objectives, shipper: Worker[ShipConfig] | None) -> None:
         """Age and backlog of the archive, and the bytes that this shipper has put since the last look."""

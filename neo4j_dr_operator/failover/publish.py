@@ -14,6 +14,7 @@ from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover import report
 from neo4j_dr_operator.failover.causes import Cause, of_site, refused
 from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.figures import figures, remembering
 from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import ControlState, Site
@@ -82,7 +83,9 @@ def recovery_status(
         "epoch": state.epoch if known else None,
         "message": context.why,
         "observedGeneration": context.generation,
-        "replication": [_replication(state, seen, context)] if known else [],
+        "replication": remembering([_replication(state, seen, context)], stored.get("replication"), "site")
+        if known
+        else [],
         "health": report.health_items(seen, context.since, context.addresses),
         "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
         "shipping": _shipping(context.objectives),
@@ -147,6 +150,7 @@ def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str,
         "state": link.state if link is not None else state.standby,
         "lagSeconds": None if context.lag is None else round(context.lag, 1),
         "position": link.cursor if link is not None else None,
+        **figures(context.link_report if link is not None else {}),
         "seed": {k: max(0, int(seed.get(k) or 0)) for k in ("nodes", "nodesEnd", "rels", "relsEnd")} if seed else None,
         "message": link.message or None if link is not None else None,
     }

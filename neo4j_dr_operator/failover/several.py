@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.figures import remembering
 from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items
 from neo4j_dr_operator.failover.followers import Followers, acquainted, essence
 from neo4j_dr_operator.failover.following import Moment
@@ -86,7 +87,7 @@ class Several:
         items = secondary_items(
             self._layout, self._followers.look(at), at.state, at.seen, status.get("replication") or []
         )
-        return {"secondaryClusters": items}
+        return {"secondaryClusters": remembering(items, self._writer.status.get("secondaryClusters"), "name")}
 
     async def store_clusters(self, at: Moment) -> bool:
         """Store the statuses of the followers' clusters. False: one was changed meanwhile, so look again."""

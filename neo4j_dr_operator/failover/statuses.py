@@ -11,12 +11,13 @@ from typing import Any, Protocol
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
 from neo4j_dr_operator.errors import Conflict, NotFound
+from neo4j_dr_operator.failover import figures
 from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.health.verdict import SiteHealth
 
 log = logging.getLogger(__name__)
 
-VOLATILE = ("position", "lagSeconds", "seed")
+VOLATILE = ("position", "lagSeconds", "seed", *figures.VOLATILE)
 """Fields of a link in the status that alone never cause a write: they change with every heartbeat."""
 
 
@@ -74,7 +75,7 @@ def changes(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
 
 
 def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
-    """A status without its volatile numbers; lag stays in as whole steps of ten seconds."""
+    """A status without its volatile numbers; lag stays in as whole steps of ten seconds, speed by magnitude."""
     made = {**status, "shipping": _steady_shipping(status)}
     for links in ("replication", "secondaryClusters"):
         if links == "replication" or links in status:
@@ -85,7 +86,8 @@ def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
 def _steady_link(item: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in item.items() if key not in VOLATILE}
     lag = item.get("lagSeconds")
-    kept["lag"] = None if lag is None else int(lag // 10)
+    kept["lag"] = -1 if lag is None else int(lag // 10)
+    kept["figures"] = figures.steps(item)
     seed = item.get("seed") or {}
     kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
     return kept
