@@ -27,7 +27,10 @@ def lines(verdict: Verdict, *, values: bool) -> list[Line]:
     for difference in verdict.differences:
         made += [(), *_shown(difference, values)]
     if not verdict.complete:
-        made += [(), (Span(f"ended after {len(verdict.differences)} differences; --limit shows more", "warn"),)]
+        made += [
+            (),
+            (Span(f"ended after {count(len(verdict.differences), 'difference')}; --limit shows more", "warn"),),
+        ]
     return made
 
 

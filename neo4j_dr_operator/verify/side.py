@@ -55,6 +55,7 @@ class Side:
         self.identity = ""
         """The database's id, which is in its element ids."""
         self._waiting = threading.Event()
+        self._answered = False
 
     @property
     def place(self) -> Place:
@@ -62,11 +63,14 @@ class Side:
         return Place(self.name, self.database.endpoint.address, self.identity)
 
     def ask(self, question: Callable[[Database], T]) -> T:
-        """The answer, asked for again while the database cannot be reached. Raises :class:`CannotCompare`."""
-        end = time.monotonic() + self.patience
+        """The answer. One that answered before is asked again while it cannot be reached.
+
+        Raises :class:`CannotCompare`.
+        """
+        end = time.monotonic() + (self.patience if self._answered else 0.0)
         while True:
             try:
-                return question(self.database)
+                answer = question(self.database)
             except errors.DatabaseError as error:
                 if isinstance(error, errors.QueryFailed) and error.code == _GONE:
                     continue  # an element was deleted while it was read: read again
@@ -76,6 +80,9 @@ class Side:
                     raise CannotCompare(said) from error
                 self.database.close()
                 self._waiting.wait(PAUSE)
+            else:
+                self._answered = True
+                return answer
 
     def row(self, query: str, **params: object) -> Row:
         """The one row of a reading query."""

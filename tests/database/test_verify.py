@@ -254,9 +254,9 @@ def test_memory_does_not_grow_with_the_graph(source: Neo4j, target: Neo4j, start
     peaks: list[int] = []
     for total, more in ((SMALL, SMALL), (LARGE, LARGE - SMALL)):
         source.query(
-            "UNWIND range(1, $n) AS i CALL (i) { CREATE (:Wide {uid: i, text: $text + i}) } IN TRANSACTIONS",
+            "UNWIND range(1, $n) AS i CALL (i) { CREATE (:Wide {uid: i, text: $pad + i}) } IN TRANSACTIONS",
             n=more,
-            text="x" * 1_000,
+            pad="x" * 1_000,
         )
         worker.caught_up(120)
         peak, seconds, nodes = _apart(source, target)

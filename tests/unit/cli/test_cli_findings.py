@@ -68,7 +68,7 @@ def test_differences_are_named_and_values_kept_back() -> None:
 def test_an_early_end_is_said() -> None:
     found = verdict(MISSING)
     found.complete = False
-    assert shown(found).endswith("ended after 1 differences; --limit shows more")
+    assert shown(found).endswith("ended after 1 difference; --limit shows more")
     assert "constraints and indexes" not in shown(found)
     assert (report(found, values=False)["complete"], report(found, values=False)["compared"]["schema"]) == (
         False,
