@@ -18,7 +18,8 @@ class WorkerConfig:
     """One link at one epoch. Times in seconds; ``batch_size`` in changes.
 
     ``origin``: *seed* makes the link in an empty target when it is not there, *attach* wants it there, *handover*
-    makes it from the frozen link ``inverse`` in the source, to stream from ``barrier``.
+    makes it from the frozen link ``inverse`` in the source, to stream from ``barrier``. ``reseed``: the request to fill
+    the target anew; it is done once, however often a worker is told.
     """
 
     link: str
@@ -32,6 +33,7 @@ class WorkerConfig:
     timeout: float
     retries: int
     interval: float
+    reseed: str = ""
 
     @classmethod
     def parse(cls, line: bytes | str) -> WorkerConfig:
@@ -51,6 +53,7 @@ class WorkerConfig:
                 timeout=timeout,
                 retries=int(raw["retries"]),
                 interval=float(raw["interval"]),
+                reseed=str(raw.get("reseed") or ""),
             )
         except KeyError as error:
             raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None

@@ -51,7 +51,8 @@ class LinkState:
 
     ``scan_*``: next id to scan and end (exclusive) of the seeding scan. ``seed_barrier_tx``: the source transaction at
     which a seeded copy is exact. ``gen``, ``gen_seq``: the valid checkpoint of the element map and the last journal
-    record that it contains. ``heartbeat``, ``commit_millis``: ms since 1970, source clocks; 0 unknown.
+    record that it contains. ``heartbeat``, ``commit_millis``: ms since 1970, source clocks; 0 unknown. ``reseed``: the
+    request that the copy was begun anew for last; ``swept``: what the map does not know has been removed for it.
     """
 
     link: str
@@ -72,6 +73,8 @@ class LinkState:
     seed_barrier_tx: int = field(default=0, metadata={"name": "seedBarrierTx"})
     gen: int = 0
     gen_seq: int = field(default=0, metadata={"name": "genSeq"})
+    reseed: str = ""
+    swept: bool = False
 
     def properties(self) -> dict[str, Any]:
         """As they stand in the database."""

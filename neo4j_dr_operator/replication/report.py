@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from neo4j_dr_operator import errors
+from neo4j_dr_operator.replication import progress
 from neo4j_dr_operator.replication.link import LinkState
 from neo4j_dr_operator.replication.stream import SourceFailure
 
@@ -86,6 +87,7 @@ class Status:
     target_problem: Problem | None = None
     changed: threading.Event = field(default_factory=threading.Event, repr=False)
     _rates: tuple[Rate, Rate] = field(default_factory=lambda: (Rate(), Rate()), repr=False)
+    _scan: Rate = field(default_factory=Rate, repr=False)
     _last: tuple[Problem, float] | None = field(default=None, repr=False)
     _shown: Problem | None = field(default=None, repr=False)
 
@@ -101,14 +103,6 @@ class Status:
         link = self.link
         problem = self.target_problem or self.source_problem
         now = time.monotonic()
-        seed = None
-        if link is not None and link.scan_nodes_end + link.scan_rels_end:
-            seed = {
-                "nodes": link.scan_nodes,
-                "nodesEnd": link.scan_nodes_end,
-                "rels": link.scan_rels,
-                "relsEnd": link.scan_rels_end,
-            }
         return {
             "report": {
                 "state": self.state,
@@ -123,7 +117,8 @@ class Status:
                 "pending": self.pending,
                 "changes": self.changes,
                 "transactions": self.transactions,
-                "seed": seed,
+                "seed": progress.seeding(link, self._scan.of(progress.scanned(link), now)),
+                "reseed": link.reseed if link else None,
                 "latency": self.latency,
                 "behind": self._behind(),
                 "changesPerSecond": self._rates[0].of(self.changes, now),

@@ -1,44 +1,40 @@
-"""Filling an empty target from a source that goes on writing.
+"""Filling a target from a source that goes on writing, and bringing a copy back to its source in place.
 
 The change stream's position is taken first, then everything is scanned by id ranges (each page one transaction in the
 target, with the scan's place in it, so that a crash resumes at the page), then the stream is applied from that position
-in idempotent mode until it has passed a position taken after the scan. Why that is exact: ``docs/replication.md``.
+in idempotent mode until it has passed a position taken after the scan. Re-seeding is the same over a target that holds
+a copy: a page is compared with what stands in the target, and what differs is written. Why that is exact:
+``docs/replication.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neo4j_dr_operator import errors
-from neo4j_dr_operator.graph.bolt_sync import Database, Row, Transaction
+from neo4j_dr_operator.graph.bolt_sync import Database, Transaction
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING
 from neo4j_dr_operator.graph.element_map import MapChange
-from neo4j_dr_operator.replication import link, stream
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.replication import link, repair, schema, stream
 from neo4j_dr_operator.replication.apply import Batch, select_relationships
-from neo4j_dr_operator.replication.fold import Names, Nodes, Relationships
+from neo4j_dr_operator.replication.fold import Names, Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from neo4j_dr_operator.replication.scan import NODES, RELATIONSHIPS, Page, Pages
 from neo4j_dr_operator.replication.stream import from_source
 
 SPARSE = 50
 """A scan by ranges is refused when fewer than one id in this many is in use (beyond the first million)."""
+ALIKE = 20
+"""Pages without a difference after which the scan's place is noted all the same."""
 
 _COUNTS = "RETURN COUNT { MATCH (n) }, COUNT { MATCH ()-[r]->() }"
 _OURS = f"MATCH (n:{BOOKKEEPING}) RETURN count(n)"
 _NODES_END = "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1"
 _RELS_END = "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1"
-_SCAN_NODES = (
-    "UNWIND range($a, $b) AS i MATCH (n) WHERE elementId(n) = $x + i WITH i, n, labels(n) AS l "
-    f"WHERE NOT '{BOOKKEEPING}' IN l RETURN collect(i), collect(l), collect(properties(n))"
-)
-_SCAN_RELS = (
-    "UNWIND range($a, $b) AS i MATCH (s)-[r]->(e) WHERE elementId(r) = $x + i RETURN collect(i), "
-    "collect(coalesce(type(r), '')), collect(coalesce(id(s), -1)), collect(coalesce(id(e), -1)), collect(properties(r))"
-)
-_GONE = "Neo.ClientError.Statement.EntityNotFound"
 
 
 def counts(database: Database) -> tuple[int, int]:
@@ -47,64 +43,115 @@ def counts(database: Database) -> tuple[int, int]:
     return nodes - database.row(_OURS)[0], relationships
 
 
-def begin(source: Database, target: Database, name: str, epoch: int) -> LinkState:
-    """Make the link in a target without user data. Raises :class:`errors.TargetNotEmpty`,
-    :class:`errors.SameDatabase`, :class:`errors.UnsupportedIds` for ids too sparse to scan by ranges."""
-    with from_source():
-        start = stream.current(source)  # before the ends are read: what appears behind them is in the stream
-        nodes_end, rels_end = source.row(_NODES_END)[0], source.row(_RELS_END)[0]
-        nodes, rels = source.row(_COUNTS)
-    for kind, end, count in (
-        ("node", nodes_end, nodes),
-        ("relationship", rels_end, rels),
-    ):
-        if end > SPARSE * count + 1_000_000:
-            raise errors.UnsupportedIds(f"{kind} ids are too sparse to scan: {count} in use up to {end}")
-    if any(counts(target)):
-        raise errors.TargetNotEmpty("the target holds user data; seeding fills empty databases only")
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a scan begins: the stream's position, and the ends of the id ranges, read after it."""
+
+    position: Position
+    nodes_end: int
+    rels_end: int
+
+    @classmethod
+    def of(cls, source: Database) -> Start:
+        """Look. Raises :class:`errors.UnsupportedIds` for ids too sparse to scan by ranges."""
+        with from_source():
+            position = stream.current(source)  # before the ends are read: what appears behind them is in the stream
+            ends = source.row(_NODES_END)[0], source.row(_RELS_END)[0]
+            used = source.row(_COUNTS)
+        for kind, end, count in zip(("node", "relationship"), ends, used, strict=True):
+            if end > SPARSE * count + 1_000_000:
+                raise errors.UnsupportedIds(f"{kind} ids are too sparse to scan: {count} in use up to {end}")
+        return cls(position, *ends)
+
+
+def begin(source: Database, target: Database, name: str, epoch: int, reseed: str = "") -> LinkState:
+    """Make the link in a target without user data; with ``reseed`` (a request) in one without a link.
+
+    Raises :class:`errors.TargetNotEmpty`, :class:`errors.SameDatabase`, :class:`errors.UnsupportedIds`,
+    :class:`errors.SourceEmpty`.
+    """
+    start = Start.of(source)
+    if any(held := counts(target)):
+        if not reseed:
+            raise errors.TargetNotEmpty("the target holds user data; seeding fills empty databases only")
+        _refuse_empty(source, held)
     return link.create(
         target,
         LinkState(
             link=name,
             epoch=epoch,
             phase=link.SEEDING,
-            cursor=start.text,
-            cursor_tx=start.tx,
-            source_db=start.database,
-            scan_nodes_end=nodes_end,
-            scan_rels_end=rels_end,
+            cursor=start.position.text,
+            cursor_tx=start.position.tx,
+            source_db=start.position.database,
+            scan_nodes_end=start.nodes_end,
+            scan_rels_end=start.rels_end,
+            reseed=reseed,
         ),
     )
+
+
+def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
+    """Turn the copy into one that is being re-seeded, by the request ``reseed``: one transaction, nothing else yet.
+
+    Raises as :func:`begin`; then nothing has changed.
+    """
+    start = Start.of(source)
+    before = writer.state
+    if start.position.database == before.target_db:
+        raise errors.SameDatabase("source and target are the same database")
+    _refuse_empty(source, counts(writer.database))
+    writer.write(
+        replace(
+            before,
+            phase=link.SEEDING,
+            cursor=start.position.text,
+            cursor_tx=start.position.tx,
+            source_db=start.position.database,
+            heartbeat=0,
+            commit_millis=0,
+            scan_nodes=0,
+            scan_rels=0,
+            scan_nodes_end=max(start.nodes_end, writer.map.nodes.top),
+            scan_rels_end=max(start.rels_end, writer.map.relationships.top),
+            seed_barrier="",
+            seed_barrier_tx=0,
+            reseed=reseed,
+            swept=False,
+        )
+    )
+
+
+def _refuse_empty(source: Database, held: tuple[int, int]) -> None:
+    with from_source():
+        empty = not any(counts(source))
+    if empty and any(held):
+        raise errors.SourceEmpty(
+            f"the source holds no user data, and the target {held[0]} nodes: re-seeding would erase what may be the "
+            "last copy"
+        )
 
 
 def scan(source: Database, writer: LinkWriter, page: int, go_on: Callable[[], bool]) -> bool:
     """Scan what is still missing, then leave the link in phase catching-up with its barrier.
 
-    ``page``: ids a transaction; ``go_on`` is called after each, False ends the scan early (and is the result).
+    ``page``: most ids a transaction; ``go_on`` is called after each, False ends the scan early (and is the result).
+    Raises :class:`errors.SourceReplaced` (as the source's) when the scan was begun over another database.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="seed-read") as pool:
-        for rows in _pages(
-            pool,
-            source,
-            _SCAN_NODES,
-            f"4:{writer.state.source_db}:",
-            _nodes_left(writer),
-            page,
-        ):
-            _write_nodes(writer, rows)
-            if not go_on():
-                return False
-        for rows in _pages(
-            pool,
-            source,
-            _SCAN_RELS,
-            f"5:{writer.state.source_db}:",
-            _rels_left(writer),
-            page,
-        ):
-            _write_relationships(writer, rows)
-            if not go_on():
-                return False
+    state = writer.state
+    with from_source():
+        now = stream.current(source)
+        if now.database != state.source_db:
+            raise errors.SourceReplaced(
+                f"the source is database {now.database}, and the scan was begun over database {state.source_db}"
+            )
+    if state.reseed and not state.swept:
+        schema.suspend(writer.database, state.link)
+        repair.sweep(writer)
+        writer.write(replace(writer.state, swept=True))
+    scanning = _Scan(source, writer, page, go_on)
+    if not (scanning.nodes() and scanning.relationships()):
+        return False
     with from_source():
         barrier = stream.current(source)
     done = writer.state
@@ -121,89 +168,93 @@ def scan(source: Database, writer: LinkWriter, page: int, go_on: Callable[[], bo
     return True
 
 
-def _nodes_left(writer: LinkWriter) -> range:
-    return range(writer.state.scan_nodes, writer.state.scan_nodes_end)
+class _Scan:
+    """The two passes of a scan: a page read, its transaction written, and so on."""
 
+    def __init__(self, source: Database, writer: LinkWriter, page: int, go_on: Callable[[], bool]) -> None:
+        self._source, self._writer, self._page, self._go_on = source, writer, page, go_on
+        self._alike = 0
 
-def _rels_left(writer: LinkWriter) -> range:
-    return range(writer.state.scan_rels, writer.state.scan_rels_end)
+    def nodes(self) -> bool:
+        """Every node; False: ended early."""
+        state = self._writer.state
+        return self._pass(NODES, f"4:{state.source_db}:", range(state.scan_nodes, state.scan_nodes_end), self._nodes)
 
+    def relationships(self) -> bool:
+        """Every relationship; False: ended early."""
+        state = self._writer.state
+        ids = range(state.scan_rels, state.scan_rels_end)
+        return self._pass(RELATIONSHIPS, f"5:{state.source_db}:", ids, self._relationships)
 
-def _pages(
-    pool: ThreadPoolExecutor,
-    source: Database,
-    query: str,
-    prefix: str,
-    ids: range,
-    page: int,
-) -> Iterator[tuple[int, Row]]:
-    """(id after the page, its columns), the next page being read while this one is written."""
+    def _pass(self, query: str, prefix: str, ids: range, write: Callable[[Page], None]) -> bool:
+        pages = iter(Pages(self._source, query, prefix, ids, self._page))
+        self._alike = 0
+        while True:
+            with from_source():
+                page = next(pages, None)
+            if page is None:
+                return True
+            write(page)
+            if not self._go_on():
+                return False
 
-    def read(first: int) -> Row:
-        return _read_page(source, query, prefix, first, min(first + page, ids.stop) - 1)
+    def _nodes(self, page: Page) -> None:
+        ids, labels, properties = page.columns
+        names = Names()
+        rows = Nodes(ids, [names.number(tuple(each), each) for each in labels], properties, names.values)
+        place = replace(self._writer.state, scan_nodes=page.after)
+        if len(repair.mapped_between(self._writer.map.nodes, page.first, page.after)):
+            self._repair(repair.node_repairs(self._writer, rows, page.first, page.after), place, page)
+        else:
+            self._write(place, None if not ids else lambda batch: batch.create_nodes(rows))
 
-    ahead = pool.submit(read, ids.start) if ids else None
-    for first in ids[::page]:
-        if ahead is None:
+    def _relationships(self, page: Page) -> None:
+        """Relationships whose ends the target has. One with an end that the scan of nodes did not see was created after
+        the stream's start, so the stream brings it."""
+        ids, kinds, starts, ends, properties = page.columns
+        names = Names()
+        rows = Relationships(ids, starts, ends, [names.number(kind, kind) for kind in kinds], properties, names.values)
+        nodes = self._writer.map.nodes
+        usable = np.array([kind != "" and a >= 0 and b >= 0 for kind, a, b in zip(kinds, starts, ends, strict=True)])
+        if len(ids):
+            rows = select_relationships(rows, usable)
+        if len(rows.ids):
+            rows = select_relationships(rows, (nodes.find(rows.starts) >= 0) & (nodes.find(rows.ends) >= 0))
+        place = replace(self._writer.state, scan_rels=page.after)
+        if len(repair.mapped_between(self._writer.map.relationships, page.first, page.after)):
+            self._repair(repair.relationship_repairs(self._writer, rows, page.first, page.after), place, page)
+        else:
+            self._write(place, None if not rows.ids else lambda batch: batch.create_relationships(rows))
+
+    def _repair(self, net: Net | None, place: LinkState, page: Page) -> None:
+        if net is None:
+            self._write(place, None)
             return
-        with from_source():
-            columns = ahead.result()
-        after = min(first + page, ids.stop)
-        ahead = pool.submit(read, after) if after < ids.stop else None
-        if columns[0]:
-            yield after, columns
+        net.size = page.weight
+        self._alike = 0
+        writer = self._writer
 
+        def body(tx: Transaction) -> MapChange:
+            change = Batch(writer, tx, net).run()
+            writer.faults.at("page")
+            return change
 
-def _read_page(source: Database, query: str, prefix: str, first: int, last: int) -> Row:
-    while True:
-        try:
-            return source.row(query, x=prefix, a=first, b=last)
-        except errors.QueryFailed as error:
-            if error.code != _GONE:  # an element of the page was deleted while it was read: read the page again
-                raise
+        writer.write(place, body)
 
+    def _write(self, place: LinkState, create: Callable[[Batch], None] | None) -> None:
+        """A page that is all new, or (None) one with nothing to write: its place is noted now and then."""
+        writer = self._writer
+        if create is None:
+            self._alike += 1
+            if self._alike % ALIKE == 0:
+                writer.write(place)
+            return
+        self._alike = 0
 
-def _write_nodes(writer: LinkWriter, page: tuple[int, Row]) -> None:
-    after, (ids, labels, properties) = page
-    names = Names()
-    keys = [names.number(tuple(each), each) for each in labels]
-    rows = Nodes(ids, keys, properties, names.values)
-    _write(
-        writer,
-        replace(writer.state, scan_nodes=after),
-        lambda batch: batch.create_nodes(rows),
-    )
+        def body(tx: Transaction) -> MapChange:
+            batch = Batch(writer, tx)
+            create(batch)
+            writer.faults.at("page")
+            return batch.change
 
-
-def _write_relationships(writer: LinkWriter, page: tuple[int, Row]) -> None:
-    """Relationships whose ends the target has. One with an end that the scan of nodes did not see was created after
-    the stream's start, so the stream brings it."""
-    after, (ids, kinds, starts, ends, properties) = page
-    names = Names()
-    rows = Relationships(
-        ids,
-        starts,
-        ends,
-        [names.number(kind, kind) for kind in kinds],
-        properties,
-        names.values,
-    )
-    nodes = writer.map.nodes
-    usable = np.array([kind != "" and a >= 0 and b >= 0 for kind, a, b in zip(kinds, starts, ends, strict=True)])
-    rows = select_relationships(rows, usable)
-    rows = select_relationships(rows, (nodes.find(rows.starts) >= 0) & (nodes.find(rows.ends) >= 0))
-    _write(
-        writer,
-        replace(writer.state, scan_rels=after),
-        lambda batch: batch.create_relationships(rows),
-    )
-
-
-def _write(writer: LinkWriter, change: LinkState, create: Callable[[Batch], None]) -> None:
-    def body(tx: Transaction) -> MapChange:
-        batch = Batch(writer, tx)
-        create(batch)
-        writer.faults.at("page")
-        return batch.change
-
-    writer.write(change, body)
+        writer.write(place, body)

@@ -29,6 +29,7 @@ class LinkConfig:
     timeout: float = 30.0
     retries: int = 3
     interval: float = 300.0
+    reseed: str | None = None
 
     @property
     def name(self) -> str:
@@ -53,6 +54,7 @@ class LinkConfig:
             "timeout": self.timeout,
             "retries": self.retries,
             "interval": self.interval,
+            "reseed": self.reseed,
         }
         return json.dumps(config).encode() + b"\n"
 

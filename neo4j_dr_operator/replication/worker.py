@@ -135,7 +135,7 @@ class Worker:
         writer = self._attach()
         self._well(writer)
         if writer.state.phase == link.SEEDING:
-            self._become("seeding")
+            self._become("reseeding" if writer.state.reseed else "seeding")
             if not seed.scan(self._source, writer, self._config.batch_size, lambda: self._go_on(writer)):
                 return
         checkpoint.clean(writer)
@@ -205,6 +205,8 @@ class Worker:
             loaded.records,
             loaded.record_bytes,
         )
+        if config.reseed not in ("", writer.state.reseed):
+            seed.begin_again(self._source, writer, config.reseed)
         return writer
 
     def _mine(self, state: LinkState) -> None:
@@ -219,7 +221,8 @@ class Worker:
 
     def _begin_seeding(self) -> LinkState:
         try:
-            return seed.begin(self._source, self._target, self._config.link, self._config.epoch)
+            config = self._config
+            return seed.begin(self._source, self._target, config.link, config.epoch, config.reseed)
         except (errors.ConstraintViolated, errors.TargetNotEmpty) as error:
             if isinstance(error, errors.TargetNotEmpty) and link.read(self._target, self._config.link) is None:
                 raise
@@ -243,6 +246,8 @@ class Worker:
         self._well(writer)
         self._refusals = 0
         self.status.source_problem = None
+        if checkpoint.due(writer, self._records):
+            checkpoint.save(writer)
         return not self.finishing.is_set()
 
     def _advance(self, writer: LinkWriter) -> None:

@@ -147,6 +147,7 @@ class LinkProcess(WorkerProcess):
         barrier: str | None = None,
         batch: int = 5000,
         timeout: float = 10.0,
+        reseed: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
@@ -163,6 +164,7 @@ class LinkProcess(WorkerProcess):
             timeout=timeout,
             retries=3,
             interval=1.0,
+            reseed=reseed,
         )
 
     def streaming(self, seconds: float = 60.0) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def test_a_link_state_survives_the_database() -> None:
     assert set(STATE.properties()) == {
         "link", "epoch", "phase", "cursor", "cursorTx", "sourceDb", "targetDb", "seq", "heartbeat", "commitMillis",
         "scanNodes", "scanRels", "scanNodesEnd", "scanRelsEnd", "seedBarrier", "seedBarrierTx", "gen", "genSeq",
+        "reseed", "swept",
     }  # fmt: skip
 
 
@@ -98,10 +99,7 @@ def test_a_report_is_caught_up_only_with_nothing_pending_and_an_exact_copy() -> 
     assert replace(status, state="catching-up").line()["report"]["caughtUp"] is False
     assert status.line()["report"]["seed"] is None
     assert status.line()["report"]["heartbeat"] is None
-    seeding = replace(STATE, scan_nodes=5, scan_nodes_end=9)
-    assert replace(status, link=seeding).line()["report"]["seed"] == {
-        "nodes": 5, "nodesEnd": 9, "rels": 0, "relsEnd": 0,
-    }  # fmt: skip
+    assert replace(status, link=replace(STATE, scan_nodes_end=9)).line()["report"]["seed"]["nodesEnd"] == 9
 
 
 def rule(name: str, statement: str = "s", kind: str = "INDEX") -> Rule:
@@ -116,7 +114,20 @@ def test_the_schema_plan_touches_only_what_the_link_made() -> None:
     assert [each.name for each in todo.create] == ["c", "changed", "i"]
     untouched = plan({"foreign": rule("foreign", "other")}, target, set())
     assert (untouched.drop, untouched.create) == ((), ())
+    assert untouched.differs == ("index foreign differs from the index foreign that somebody made in the target",)
+    strange = plan({}, {"c": rule("c", kind="CONSTRAINT"), "i": rule("i")}, set())
+    assert (strange.drop, strange.differs) == ((), ("constraint c was made in the target by somebody else",))
+    broken = Rule("INDEX", "i", "s", failed=True)
+    assert plan({"i": rule("i")}, {"i": broken}, {"i"}).differs == ("index i could not be built in the target",)
     assert plan(source, source, {"i"}).create == ()
+
+
+def test_lookup_indexes_are_compared_by_what_they_are_for() -> None:
+    here, there = Rule("INDEX", "a", "for a", "NODE"), Rule("INDEX", "b", "for b", "NODE")
+    other = Rule("INDEX", "c", "for c", "RELATIONSHIP")
+    assert plan({here.key: here}, {there.key: there}, set()) == plan({}, {}, set())
+    todo = plan({other.key: other}, {there.key: there}, set())
+    assert (todo.drop, todo.create) == ((there,), (other,))
 
 
 def test_faults_that_make_no_sense_are_refused() -> None:
