@@ -13,6 +13,7 @@ from typing import Any
 
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.failover.causes import Cause
+from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.figures import figures
 from neo4j_dr_operator.failover.secondaries import Follower
@@ -165,9 +166,10 @@ def lag_of(link: LinkReport | None, source: Source, beating: bool, wall: float) 
     if link is None or link.state != "streaming":
         return None
     if beating and link.heartbeat is not None:
-        return max(0.0, wall - link.heartbeat)
+        return age(link.heartbeat, wall)
     if not beating and link.caught_up and link.read_at is not None and source.lag is not None:
-        return source.lag + max(0.0, wall - link.read_at)
+        seen = age(link.read_at, wall)
+        return None if seen is None else source.lag + seen
     return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from neo4j_dr_operator.api.support import Support
 from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import ShippingView
 
@@ -42,7 +43,7 @@ class Objectives:
         """Age in seconds of the moment up to which everything is archived; None while unknown."""
         if self.shipping is None or self.shipping.up_to is None:
             return None
-        return max(0.0, self.now - self.shipping.up_to)
+        return age(self.shipping.up_to, self.now)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.state import ControlState, Site, other
 from neo4j_dr_operator.failover.view import LinkView, ShippingView
 from neo4j_dr_operator.health.advice import Place, explain, of_link
@@ -34,9 +35,10 @@ def link_view(
         state=report.get("state") or "starting",
         cursor=report.get("cursor"),
         cursor_tx=int(cursor_tx) if cursor_tx is not None else -1,
-        read_age=max(0.0, wall - read_at) if read_at else None,
+        read_age=age(read_at, wall) if read_at else None,
         reason=error.get("reason"),
         message=_explained(error, source, places),
+        reseed=report.get("reseed"),
     )
 
 
@@ -51,17 +53,18 @@ def link_lag(worker: Worker[LinkConfig] | None, state: ControlState, beating: bo
     """Age in seconds of what the standby holds, None while that is not known.
 
     While heartbeats are written (`beating`) it is the age of the newest one applied, whoever else writes; while the
-    primary is read-only it is zero once its final position is applied.
+    primary is read-only it is zero once its final position is applied. A heartbeat that lies ahead (the clock was set
+    back meanwhile) says nothing.
     """
     if worker is None or worker.report.get("state") != "streaming":
         return None
     if state.synced is not None and state.synced.complete:
         return 0.0
     beat, read_at = worker.report.get("heartbeat"), worker.report.get("readAt")
-    if beating and beat:
-        return max(0.0, wall - float(beat) / 1000)
+    if beating and beat and (beaten := age(float(beat) / 1000, wall)) is not None:
+        return beaten
     if worker.report.get("caughtUp") and read_at:
-        return max(0.0, wall - float(read_at))
+        return age(float(read_at), wall)
     return None
 
 
