@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from neo4j_dr_operator.cli import raw
 from neo4j_dr_operator.cli.raw import Document
 
+SITES = ("primary", "secondary")
 STEPS: dict[str, tuple[str, ...]] = {
     "switchover": ("Requested", "ReadOnly", "Fencing", "Draining", "Promoting", "Verifying", "Active"),
     "emergency": ("Requested", "Fencing", "Draining", "Promoting", "Verifying", "Active"),
@@ -83,6 +84,8 @@ class Link:
     position: str | None
     seed: Seed | None
     message: str | None
+    source: str | None = None
+    """Whom it follows, where that is not the active site."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,9 @@ class Facts:
     sites: tuple[Site, ...]
     """The active one first."""
     links: tuple[Link, ...]
+    """Of the pair."""
+    followers: tuple[Link, ...]
+    """Of the standbys that only follow."""
     conditions: tuple[Condition, ...]
     operation: Change | None
     history: tuple[Change, ...]
@@ -161,8 +167,8 @@ class Facts:
 
     @property
     def standbys(self) -> tuple[Site, ...]:
-        """The sites that are not active, once one is."""
-        return tuple(site for site in self.sites if site.role == "standby")
+        """The sites that are not active, once one is; standbys that only follow are none."""
+        return tuple(site for site in self.sites if site.role == "standby" and site.name in SITES)
 
 
 def cluster_names(recovery: Document) -> list[str]:
@@ -194,6 +200,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
         active_cluster=raw.text(status, "activeCluster"),
         sites=tuple(sorted(sites, key=lambda site: site.role != "active")),
         links=tuple(_link(item) for item in raw.items(status, "replication")),
+        followers=tuple(_follower(item) for item in raw.items(status, "secondaryClusters") if _followed(item)),
         conditions=_conditions(status),
         operation=_running(status, history),
         history=tuple(change for change in history if change.result is not None),
@@ -205,7 +212,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
 def _places(recovery: Document) -> list[tuple[str, str, str | None]]:
     """Name, cluster and region of every site in the spec; what a named standby leaves out is in the status."""
     spec, found = raw.part(recovery, "spec"), []
-    for site in ("primary", "secondary"):
+    for site in SITES:
         cluster = raw.text(spec, f"{site}ClusterRef")
         if cluster is not None:
             found.append((site, cluster, raw.text(spec, "crossRegion", f"{site}Region")))
@@ -215,7 +222,8 @@ def _places(recovery: Document) -> list[tuple[str, str, str | None]]:
         inherited = known.get(name, {})
         cluster = raw.text(item, "clusterRef") or raw.text(inherited, "clusterRef")
         if name is not None and cluster is not None and cluster not in [place[1] for place in found]:
-            found.append((name, cluster, raw.text(item, "region") or raw.text(inherited, "region")))
+            region = raw.text(item, "region") or raw.text(inherited, "region")
+            found.append((raw.text(inherited, "site") or name, cluster, region))
     return found
 
 
@@ -230,6 +238,8 @@ def _site(place: tuple[str, str, str | None], snapshot: Snapshot, status: Docume
         raw.text(body, "status", "address"),
         raw.text(body, "spec", "external", "uri"),
     )
+    if name not in SITES:
+        health = {**_of_cluster(body), **health}
     return Site(
         name=name,
         cluster=cluster,
@@ -248,6 +258,24 @@ def _site(place: tuple[str, str, str | None], snapshot: Snapshot, status: Docume
 
 def _of_site(entries: list[Document], site: str) -> Document:
     return next((entry for entry in entries if entry.get("site") == site), {})
+
+
+def _of_cluster(body: Document) -> Document:
+    """The health of a standby that only follows, as its own cluster tells it."""
+    ready = next((c for c in _conditions(raw.part(body, "status")) if c.type == "Ready"), None)
+    if ready is None or ready.status == "Unknown":
+        return {}
+    return {"verdict": "UP" if ready.status == "True" else "DEGRADED", "evidence": ready.message}
+
+
+def _followed(item: Document) -> bool:
+    return raw.text(item, "site") is None and raw.text(item, "state") is not None
+
+
+def _follower(item: Document) -> Link:
+    link = _link({**item, "site": raw.text(item, "name")})
+    trouble = None if raw.flag(item, "failoverReady") else f"{raw.text(item, 'reason')}: {link.message or '-'}"
+    return replace(link, source=raw.text(item, "source"), message=trouble)
 
 
 def _link(item: Document) -> Link:

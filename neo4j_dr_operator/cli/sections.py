@@ -89,8 +89,9 @@ def links(page: Page, facts: Facts) -> None:
     page.section("Link")
     # at rest the operator writes a lag anew only when it leaves its step of ten seconds
     told = f", as told {page.ago(facts.written)}" if facts.written is not None else ""
-    for link in facts.links:
-        source = next((site.name for site in facts.sites if site.role == "active"), "?")
+    active = next((site.name for site in facts.sites if site.role == "active"), "?")
+    for link in (*facts.links, *facts.followers):
+        source = link.source or active
         style: Style = "good" if link.state == "streaming" and not link.message else "warn"
         page.spans(Span(f"{source} -> {link.site}   "), Span(link.state, style), Span(_lag(link)), Span(told, "dim"))
         if link.seed is not None and link.state != "streaming":

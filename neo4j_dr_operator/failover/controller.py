@@ -128,7 +128,8 @@ class RecoveryController:
 
     def refers_to(self, cluster: str) -> bool:
         """Whether this resource is about a cluster of its namespace."""
-        return cluster in clusters_named({**self._writer.body, "status": self._writer.status})
+        named = clusters_named({**self._writer.body, "status": self._writer.status})
+        return cluster in named or self._several.refers_to(cluster)
 
     def update_cluster(self, name: str, body: Body | None) -> None:
         """Take in a newer body of one of its clusters, None when it is gone."""

@@ -146,17 +146,21 @@ class Followers:
         """The monotonic time from which on `follow` reads again."""
         return min((runtime.due for runtime in self._runtimes.values()), default=float("inf"))
 
-    async def follow(self, spec: DisasterRecoverySpec, layout: Layout | None) -> None:
+    async def follow(self, spec: DisasterRecoverySpec, layout: Layout | None) -> list[tuple[Body, ClusterSpec]]:
         """Begin and end followers as the layout has them; follow their references now and then. Raises KubernetesError.
 
         One that has another source or cluster than before is ended and begun anew: what its database says decides.
+        Gives the clusters of those that are ended for good.
         """
+        ended = []
         wanted = {follower.name: follower for follower in (layout.followers if layout is not None else ())}
         for name, runtime in list(self._runtimes.items()):
             if wanted.get(name) != runtime.follower:
                 del self._runtimes[name]
                 await runtime.close()
                 self._metrics.forget_standby(name)
+                if name not in wanted and runtime.cluster is not None:
+                    ended.append(runtime.cluster)
         for name, follower in wanted.items():
             if name not in self._runtimes:
                 self._runtimes[name] = _Runtime(follower, self._changed, self._failed(name))
@@ -164,6 +168,7 @@ class Followers:
         for runtime in self._runtimes.values():
             await self._refer(spec, runtime, again=spec != self._spec)
         self._spec = spec
+        return ended
 
     def _failed(self, name: str) -> Callable[[], None]:
         return lambda: self._metrics.failed_probe(name)

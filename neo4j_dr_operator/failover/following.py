@@ -224,10 +224,10 @@ def _reason(view: FollowerView, source: Source, exact: bool, lag: float | None, 
         return site.reason, site.evidence
     if site.verdict is not Verdict.UP:
         return "Unknown", f"{name}: {site.evidence}"
+    if link is not None and link.reason == "SourceUnreachable" and source.usable:
+        return "SourceDown", f"{source.name}: {link.message}"
     if source.trouble is not None:
         return source.trouble
-    if link is not None and link.reason == "SourceUnreachable":
-        return "SourceDown", f"{source.name}: {link.message}"
     if link is not None and link.reason is not None:
         return link.reason, link.message
     if link is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from neo4j_dr_operator.failover.figures import remembering
 from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items
 from neo4j_dr_operator.failover.followers import Followers, acquainted, essence
 from neo4j_dr_operator.failover.following import Moment
+from neo4j_dr_operator.failover.publish import unattended_status
 from neo4j_dr_operator.failover.secondaries import (
     Layout,
     LayoutRefused,
@@ -65,8 +67,17 @@ class Several:
 
     async def follow(self, pair: DisasterRecoverySpec) -> float:
         """Follow what the followers refer to; the monotonic time at which that is due again. Raises KubernetesError."""
-        await self._followers.follow(pair, self._layout)
+        for body, spec in await self._followers.follow(pair, self._layout):
+            name, generation = body["metadata"]["name"], int(body["metadata"].get("generation") or 0)
+            stored = self._writer.cluster_status(name) or {}
+            document = unattended_status(spec, stored, generation, time.time())
+            await self._writer.store_cluster(name, {**document, "recovery": None})
         return self._followers.due
+
+    def refers_to(self, cluster: str) -> bool:
+        """Whether a standby of that cluster is looked after, also while the spec that would end that is refused."""
+        layout = self._layout
+        return layout is not None and any(each.standby.cluster == cluster for each in layout.followers)
 
     def essence(self, at: Moment) -> object:
         """What was found of them, without what changes with every report."""

@@ -54,23 +54,19 @@ class Memo:
             controller = self.controllers.get(key)
             if controller is not None and controller.uid == body["metadata"]["uid"]:
                 controller.update(body)
-                await self._referred_anew(key, controller)
+                self._referred_anew(key, controller)
                 return
             if controller is not None:
                 await controller.close()
             controller = RecoveryController(self._wiring, self.metrics.of(*key), body)
             self.controllers[key] = controller
-            await self._referred_anew(key, controller)
+            self._referred_anew(key, controller)
 
-    async def _referred_anew(self, key: Key, controller: RecoveryController) -> None:
-        """A resource tells its clusters anew: those that it refers to are its own, those it did before are let go."""
-        for (namespace, name), cluster in list(self.clusters.items()):
-            if namespace != key[0]:
-                continue
-            if controller.refers_to(name):
+    def _referred_anew(self, key: Key, controller: RecoveryController) -> None:
+        """A resource may name clusters that were seen before it did."""
+        for (namespace, name), cluster in self.clusters.items():
+            if namespace == key[0] and controller.refers_to(name):
                 controller.update_cluster(name, cluster)
-            elif (cluster.get("status") or {}).get("recovery") == key[1]:
-                await self._let_go(cluster)
 
     async def recovery_gone(self, key: Key, uid: str) -> None:
         """A disaster recovery resource was deleted: what runs for it ends, the data stays (P7)."""

@@ -200,3 +200,17 @@ def test_direct_followers_stay_with_the_primarys_cluster(regions: World) -> None
     assert await_standby(regions, EU, True)["source"] == "primary"
     for site in ("secondary", EU):
         assert_equal(primary.query, regions.sites[site].query)
+
+    # made anew with other priorities, the resource must not take one standby's database for another's
+    regions.kubectl("delete", "n4dr", regions.recovery)
+    swapped = [{**item, "priority": 10 - item.get("priority", 3)} for item in spec["spec"]["secondaryClusters"][:2]]
+    regions.apply({**spec, "spec": {**spec["spec"], "secondaryClusters": swapped}})
+    told = regions.await_condition("Ready", "False", "OtherStandby")["message"]
+    assert f"is the one of standby {EU}" in told
+    assert await_standby(regions, WEST, False, "OtherStandby")["state"] == "refused"
+    assert regions.sites["secondary"].query("RETURN EXISTS { (:After {uid: 1}) } AS there")[0]["there"]
+    regions.apply(spec)
+    status = regions.settled("secondary")
+    assert status["epoch"] == 2, "as the databases say"
+    regions.sites["secondary"].query("CREATE (:Later {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:Later {uid: 1}) } AS there", "primary", EU)

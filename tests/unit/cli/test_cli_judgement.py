@@ -172,10 +172,34 @@ def test_more_standbys_are_sites_too() -> None:
         {"name": "west", "clusterRef": "secondary-cluster", "region": "us-west-2"},
         {"name": "eu", "priority": 2},
     ]
-    known = [{"name": "eu", "clusterRef": "secondary-cluster-eu", "region": "eu-west-1"}]
-    changed(snapshot, secondaryClusters=places)["status"]["secondaryClusters"] = known
+    known = {"name": "eu", "clusterRef": "secondary-cluster-eu", "region": "eu-west-1"}
+    stands = {"source": "secondary", "state": "streaming", "lagSeconds": 0.4, "failoverReady": False}
+    told = {**known, **stands, "reason": "SourceDown", "message": "it is gone"}
+    changed(snapshot, secondaryClusters=places)["status"]["secondaryClusters"] = [told]
     names = [(site.name, site.cluster, site.region) for site in facts(snapshot).sites]
     assert names[2:] == [("eu", "secondary-cluster-eu", "eu-west-1")]
+    assert [site.name for site in facts(snapshot).standbys] == ["secondary"], "a follower is never promoted"
+    link = facts(snapshot).followers[0]
+    assert (link.source, link.site, link.lag_seconds, link.message) == (
+        "secondary",
+        "eu",
+        0.4,
+        "SourceDown: it is gone",
+    )
+    page = "\n".join("".join(span.text for span in line) for line in picture(snapshot, NOW, 120))
+    assert "secondary -> eu   streaming" in page
+    assert advice.next_step(facts(snapshot)) == advice.NOTHING
+
+
+def test_the_standby_that_takes_over_is_the_site_secondary() -> None:
+    snapshot = healthy()
+    body = changed(snapshot, secondaryClusters=[{"name": "west", "clusterRef": "secondary-cluster"}])
+    del body["spec"]["secondaryClusterRef"]
+    body["status"]["secondaryClusters"] = [
+        {"name": "west", "clusterRef": "secondary-cluster", "site": "secondary", "state": "streaming"}
+    ]
+    assert [(site.name, site.verdict) for site in facts(snapshot).sites] == [("primary", "UP"), ("secondary", "UP")]
+    assert facts(snapshot).followers == ()
 
 
 def test_the_document_is_the_documented_one() -> None:

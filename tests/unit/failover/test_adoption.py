@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from machine_inputs import down, following, kinds, link, operating, seen, site, standby, step
+from machine_inputs import DR, down, following, kinds, link, operating, seen, site, standby, step
 
 from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
 from neo4j_dr_operator.failover.view import Desired, Mark, Seen, SiteView, Survey, WitnessView
@@ -48,6 +48,13 @@ def test_an_unfit_pair_is_refused_before_anything_is_written(
     }
     decision = step(NEW, WITNESSED, seen(sites=views, witness=None, link=None))
     assert decision.why.startswith(f"{reason}: ")
+    assert (decision.state.epoch, decision.actions, decision.link) == (0, (), None)
+
+
+def test_one_of_several_standbys_is_not_taken_for_another() -> None:
+    follower = site(mark=Mark("standby", 3, DR, site="eu"))
+    decision = step(NEW, WITNESSED, seen(sites={"primary": site(epoch=3), "secondary": follower}, link=None))
+    assert decision.why.startswith("OtherStandby: the database of secondary is the one of standby eu")
     assert (decision.state.epoch, decision.actions, decision.link) == (0, (), None)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from machine_inputs import DR, down, following, seen
 
 from neo4j_dr_operator.failover.following import (
     FollowerView,
@@ -21,7 +22,6 @@ from neo4j_dr_operator.failover.secondaries import Follower, Standby
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.view import Mark, Seen, SiteView, Survey
 from neo4j_dr_operator.health.verdict import Verdict
-from tests.unit.failover.machine_inputs import DR, down, following, seen
 
 WALL = 2_000_000.0
 EU = Follower(Standby("eu", "cluster-eu", "eu-west-1", 2), "secondary")
@@ -91,6 +91,12 @@ def test_what_is_not_its_database_is_not_touched(reason: str, site: SiteView) ->
         ("DatabaseUnreachable", True, view(replace(down(at()), reason="DatabaseUnreachable")), SOURCE),
         ("SourceDown", True, view(), replace(SOURCE, trouble=("SourceDown", "3 probes failed"))),
         ("SourceDown", True, view(link=replace(STREAMING, reason="SourceUnreachable")), SOURCE),
+        (
+            "SourceDown",
+            True,
+            view(link=replace(STREAMING, reason="SourceUnreachable")),
+            replace(SOURCE, trouble=("SourceNotReady", "")),
+        ),
         ("SourceSeeding", False, view(), Source("secondary", False, ("SourceSeeding", "being filled"))),
         ("TargetAuthFailed", True, view(link=replace(STREAMING, reason="TargetAuthFailed")), SOURCE),
         ("Seeding", True, view(at(replace(MARKED, inbound_phase="seeding")), LinkReport("seeding")), SOURCE),
