@@ -24,6 +24,11 @@ class Sync(SpecModel):
         description="Request: forward, from primaryClusterRef to secondaryClusterRef; reverse, the other way. Never "
         "towards the active site. Taken out of the spec once carried out.",
     )
+    reseed: Site | None = Field(
+        default=None,
+        description="Request: fill this site anew from the active one; what it holds and the active site does not is "
+        "deleted. Never the active site. Taken out of the spec once accepted.",
+    )
 
 
 class SecondaryCluster(SpecModel):

@@ -36,12 +36,21 @@ _BY_SITE = map_by("site")
 
 
 class SeedProgress(StatusModel):
-    """How far the first copy of a graph is. The ends are internal ids of the source: close to, not equal to, counts."""
+    """How far the filling of a standby is. The ends are internal ids of the source: close to, not equal to, counts."""
 
     nodes: int = Field(default=0, description="Nodes scanned so far.")
     nodes_end: int = Field(default=0, description="Where the scan of nodes ends.")
     rels: int = Field(default=0, description="Relationships scanned so far.")
     rels_end: int = Field(default=0, description="Where the scan of relationships ends.")
+    phase: str | None = Field(
+        default=None, description="sweeping (only when filled anew), nodes, relationships, catching-up."
+    )
+    percent: int | None = Field(default=None, description="Share of the ids dealt with; 99 at most until it is exact.")
+    rate: int | None = Field(default=None, description="Ids a second, over the last seconds.")
+    estimated_seconds_left: int | None = Field(
+        default=None, description="Seconds that the scan may still take; catching up with the stream comes on top."
+    )
+    elapsed_seconds: int | None = Field(default=None, description="Seconds since the worker that fills it was started.")
 
 
 class LinkError(StatusModel):

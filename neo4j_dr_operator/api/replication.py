@@ -207,4 +207,10 @@ class Replication(SpecModel):
     topology: ReplicationTopology | None = Field(
         default=None, description="Which region follows which, whoever is active. A source is never exchanged."
     )
+    reseed: Literal["automatic", "manual"] = Field(
+        default="manual",
+        description="Whether a standby that has lost its place in the primary's change stream is filled anew by itself "
+        "(automatic), or only when sync.reseed asks for it (manual). A primary that was replaced or restored is never "
+        "copied over the standby without a request.",
+    )
     log_shipping: LogShipping = Field(default_factory=LogShipping, description="The archive of every transaction.")

@@ -26,7 +26,7 @@ class Advice:
 
 LOGS = "kubectl -n neo4j-operator-system logs deployment/neo4j-operator-controller-manager"
 NOTHING = Advice("Nothing to do.")
-NOT_PROMOTABLE = frozenset(("seed", "seeding", "returning", "joining", "diverged", "lost"))
+NOT_PROMOTABLE = frozenset(("seed", "seeding", "reseeding", "returning", "joining", "diverged", "lost"))
 """States of a link whose standby is no consistent prefix: a request to promote it would be refused."""
 
 Rule = Callable[[Facts], Advice | str | None]

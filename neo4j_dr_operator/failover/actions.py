@@ -17,6 +17,7 @@ class LinkPlan:
     epoch: int
     origin: Literal["seed", "attach", "handover"]
     barrier: str | None = None
+    reseed: str | None = None
 
     @property
     def name(self) -> str:
@@ -29,13 +30,18 @@ def link_for(state: ControlState, epoch: int | None = None) -> LinkPlan | None:
     at = state.epoch if epoch is None else epoch
     match state.standby:
         case "following":
-            return LinkPlan(state.active, state.standby_site, at, "attach")
+            return LinkPlan(state.active, state.standby_site, at, _origin(state), reseed=state.ticket)
         case "seed":
-            return LinkPlan(state.active, state.standby_site, at, "seed")
+            return LinkPlan(state.active, state.standby_site, at, "seed", reseed=state.ticket)
         case "joining":
             return LinkPlan(state.active, state.standby_site, at, "handover", state.barrier)
         case _:
             return None
+
+
+def _origin(state: ControlState) -> Literal["seed", "attach"]:
+    """A copy that is to be filled anew may have lost its link altogether."""
+    return "attach" if state.ticket is None else "seed"
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Beat:
 class Consume:
     """Take a carried out or superseded request out of the spec, if it still has the value that was handled."""
 
-    field: Literal["target", "sync", "emergency", "readOnly"]
+    field: Literal["target", "sync", "reseed", "emergency", "readOnly"]
     value: str
     site: Site | None = None
 

@@ -33,6 +33,7 @@ from neo4j_dr_operator.failover.meter import Meter
 from neo4j_dr_operator.failover.plans import link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
 from neo4j_dr_operator.failover.references import Clusters, References, regions_of
+from neo4j_dr_operator.failover.reseed import advised
 from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_lag, link_view, shipping_view
@@ -243,10 +244,8 @@ class RecoveryController:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
-            link=link_view(
-                self._supervisor.worker or self._supervisor.last,
-                time.time(),
-                self._places,
+            link=advised(
+                link_view(self._supervisor.worker or self._supervisor.last, time.time(), self._places), self.name
             ),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
@@ -311,8 +310,7 @@ class RecoveryController:
             if after.epoch != before.epoch and entry.result == "Completed":
                 self._metrics.failover(entry.kind)
         if decision.notes:
-            reason = after.history[-1].result if after.history else "Ended"
-            self._teller.tell(News("Operation", "Warning", reason, decision.why))
+            self._teller.tell(News("Operation", "Warning", decision.why.partition(":")[0], decision.why))
 
     # -- reports ----------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ def last_applied(body: Body) -> Mapping[str, Any] | None:
 def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> Desired:
     """Requests with their owners, and the switches."""
     applied, failover = last_applied(body), spec.failover
-    target = sync = None
+    target = sync = reseed = None
     alone = False
     wanted = bool(failover.emergency)
     declared = wanted and owner_of(body, ("spec", "failover", "emergency"), applied) == "declared"
@@ -41,6 +41,8 @@ def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, t
         alone = wanted and not declared and owner == "declared"
     if spec.sync.direction is not None:
         sync = Requested(spec.sync.direction, owner_of(body, ("spec", "sync", "direction"), applied))
+    if spec.sync.reseed is not None:
+        reseed = Requested(spec.sync.reseed, owner_of(body, ("spec", "sync", "reseed"), applied))
     lone = alone or (failover.target is None and wanted and not declared)
     read_only: dict[Site, Owner | None] = {
         site: owner_of(cluster, ("spec", "readOnly"), last_applied(cluster)) if cluster_spec.read_only else None
@@ -51,6 +53,8 @@ def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, t
         target=target,
         lone_emergency=lone,
         sync=sync,
+        reseed=reseed,
+        reseed_automatic=spec.replication.reseed == "automatic",
         read_only=read_only,
         witness=spec.witness is not None,
         witness_beside=_beside(spec, clusters),

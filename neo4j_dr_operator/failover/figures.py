@@ -26,6 +26,25 @@ def figures(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def filling(seed: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """How far the filling of a standby is, from a worker's last report; None once it is over."""
+    if not seed or seed.get("phase") not in _FILLING:
+        return None
+    counts = {name: max(0, int(seed.get(name) or 0)) for name in ("nodes", "nodesEnd", "rels", "relsEnd")}
+    known = ("phase", "percent", "rate", "estimatedSecondsLeft", "elapsedSeconds")
+    return {**counts, **{name: seed.get(name) for name in known}}
+
+
+_FILLING = ("sweeping", "nodes", "relationships", "catching-up")
+
+
+def filling_steps(seed: Mapping[str, Any] | None) -> list[Any]:
+    """What makes a new write worth it: another phase, a tenth more, ten seconds later."""
+    if not seed:
+        return []
+    return [seed.get("phase"), (seed.get("percent") or 0) // 10, (seed.get("elapsedSeconds") or 0) // 10]
+
+
 def remembering(
     items: Sequence[dict[str, Any]], stored: Sequence[Mapping[str, Any]] | None, key: str
 ) -> list[dict[str, Any]]:

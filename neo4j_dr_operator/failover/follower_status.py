@@ -8,7 +8,7 @@ from typing import Any
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover.claim import Claim
-from neo4j_dr_operator.failover.figures import VOLATILE
+from neo4j_dr_operator.failover.figures import VOLATILE, filling
 from neo4j_dr_operator.failover.following import Stood
 from neo4j_dr_operator.failover.publish import OPEN_STANDBY, merge_conditions
 from neo4j_dr_operator.failover.secondaries import Layout, Standby
@@ -47,7 +47,6 @@ def _of_pair(
 
 def _of_follower(each: Stood) -> dict[str, Any]:
     standing, link = each.standing, each.view.link
-    seed = link.seed if link is not None else None
     return {
         **_inherited(each.follower.standby),
         "source": each.follower.source,
@@ -55,7 +54,7 @@ def _of_follower(each: Stood) -> dict[str, Any]:
         "lagSeconds": None if standing.lag is None else round(standing.lag, 1),
         "position": link.position if link is not None else None,
         **(link.figures if link is not None else {}),
-        "seed": {k: max(0, int(seed.get(k) or 0)) for k in ("nodes", "nodesEnd", "rels", "relsEnd")} if seed else None,
+        "seed": filling(link.seed) if link is not None else None,
         "failoverReady": standing.ready,
         "reason": standing.reason,
         "message": standing.message,

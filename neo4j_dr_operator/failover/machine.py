@@ -14,6 +14,7 @@ Invariants, checked by property tests and a simulator:
 
 from __future__ import annotations
 
+from neo4j_dr_operator.failover import reseed
 from neo4j_dr_operator.failover.actions import (
     Action,
     Claim,
@@ -103,6 +104,9 @@ def _accept(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, no
         accepted = SyncRequest(direction=direction, requested_at=now.wall, refused=refused)
         started = handle_sync(state.model_copy(update={"sync": accepted}), sync)
         return Decision(started, f"Sync {direction} requested", holder=state.active, link=link_for(state))
+    anew = reseed.begin(state, desired, seen, now)
+    if anew is not None:
+        return anew
     if desired.automatic and desired.witness and votes.probe.opinion == "DOWN":
         evidence = tuple(str(vote) for vote in votes.votes)
         return Decision(begin(state, seen, "failover", now, evidence), f"Detected: {votes.probe.evidence}")
@@ -130,6 +134,7 @@ def _applied(state: ControlState, seen: Seen, tx: int) -> bool:
     link = seen.link
     return (
         state.standby == "following"
+        and state.ticket is None
         and link is not None
         and (link.source, link.epoch, link.state) == (state.active, state.epoch, "streaming")
         and link.cursor_tx >= tx
@@ -233,9 +238,11 @@ def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
     link = seen.link
     if state.standby == "following" and _link_behind(state, seen):
         actions.append(Claim(state.active, site, state.epoch))
+    state = reseed.taken_up(state, seen)
     streaming = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "streaming")
-    if state.standby == "seed" and streaming:
-        return state.model_copy(update={"standby": "following"}), link_for(state), f"{site} is seeded and follows"
+    if state.standby == "seed" and streaming and link is not None and reseed.done(state, link):
+        filled = state.model_copy(update={"standby": "following", "reseed": None})
+        return filled, link_for(filled), f"{site} is seeded and follows"
     verb = "follows" if state.standby == "following" else "is being seeded from"
     return state, link_for(state), f"{site} {verb} {state.active} at epoch {state.epoch}"
 

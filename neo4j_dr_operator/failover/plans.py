@@ -27,7 +27,7 @@ def link_config(
     if source is None or target is None:
         return None
     inverse = link_name(plan.target, plan.source) if plan.origin == "handover" else None
-    made = LinkConfig(plan.name, plan.epoch, plan.origin, source, target, inverse, plan.barrier)
+    made = LinkConfig(plan.name, plan.epoch, plan.origin, source, target, inverse, plan.barrier, reseed=plan.reseed)
     return _paced(made, spec)
 
 

@@ -14,7 +14,7 @@ from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover import report
 from neo4j_dr_operator.failover.causes import Cause, of_site, refused
 from neo4j_dr_operator.failover.claim import Claim
-from neo4j_dr_operator.failover.figures import figures, remembering
+from neo4j_dr_operator.failover.figures import figures, filling, remembering
 from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import ControlState, Site
@@ -143,7 +143,6 @@ def _last_handled(state: ControlState) -> dict[str, Any] | None:
 
 def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str, Any]:
     site, link = state.standby_site, seen.link
-    seed = context.link_report.get("seed") if link is not None else None
     return {
         "site": site,
         "cluster": context.cluster(site),
@@ -151,7 +150,7 @@ def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str,
         "lagSeconds": None if context.lag is None else round(context.lag, 1),
         "position": link.cursor if link is not None else None,
         **figures(context.link_report if link is not None else {}),
-        "seed": {k: max(0, int(seed.get(k) or 0)) for k in ("nodes", "nodesEnd", "rels", "relsEnd")} if seed else None,
+        "seed": filling(context.link_report.get("seed")) if link is not None else None,
         "message": link.message or None if link is not None else None,
     }
 

@@ -36,7 +36,7 @@ def phase(state: ControlState, seen: Seen) -> str:
     if seen.sites[state.active].verdict is Verdict.DOWN:
         return "Degraded"
     return {
-        "seed": "Seeding",
+        "seed": "Seeding" if state.ticket is None else "Reseeding",
         "following": "Replicating",
         "returning": "Unprotected",
         "joining": "Joining",

@@ -58,6 +58,14 @@ def pending_sync(state: ControlState, desired: Desired) -> Requested | None:
     return _pending(desired.sync, handled.sync, handled.sync_owner, handled.sync_declared)
 
 
+def pending_reseed(state: ControlState, desired: Desired) -> Requested | None:
+    """The request to fill the standby anew that has not been handled yet, or None. Before the first look: none."""
+    handled = state.handled
+    if handled.target is None:
+        return None
+    return _pending(desired.reseed, handled.reseed, handled.reseed_owner, handled.reseed_declared)
+
+
 def _pending(wanted: Requested | None, handled: str | None, owner: Owner | None, declared: str) -> Requested | None:
     if wanted is None or handled is None:
         return None
@@ -74,6 +82,7 @@ def settle(state: ControlState, desired: Desired) -> ControlState:
     """
     handled, target = state.handled, desired.target
     changes = _seen("target", desired.target, handled) | _seen("sync", desired.sync, handled)
+    changes |= _seen("reseed", desired.reseed, handled)
     if target is None or not target.emergency:
         changes["target_emergency"] = False
     elif "target" in changes:
@@ -93,7 +102,7 @@ def _seen(field: str, wanted: Requested | None, handled: Handled) -> dict[str, A
     before, declared = getattr(handled, field), getattr(handled, f"{field}_declared")
     if wanted is None:
         return {field: "", f"{field}_owner": None} if before != "" else {}
-    first = before is None
+    first = handled.target is None if field == "reseed" else before is None
     again = wanted.owner == "declared" and wanted.value in (before, declared)
     if not first and not again:
         return {}
@@ -119,6 +128,11 @@ def handle_target(state: ControlState, request: Requested, result: str, wall: fl
 def handle_sync(state: ControlState, request: Requested) -> ControlState:
     """The state in which a sync request counts as accepted."""
     return state.model_copy(update={"handled": state.handled.model_copy(update=_taken("sync", request))})
+
+
+def handle_reseed(state: ControlState, request: Requested) -> ControlState:
+    """The state in which a request to fill the standby anew counts as accepted."""
+    return state.model_copy(update={"handled": state.handled.model_copy(update=_taken("reseed", request))})
 
 
 def _taken(field: str, request: Requested) -> dict[str, Any]:
@@ -150,6 +164,8 @@ def leftovers(state: ControlState, desired: Desired) -> tuple[Consume, ...]:
     sync_done = state.sync is None or state.sync.complete or state.sync.refused is not None
     if desired.sync is not None and desired.sync.owner == "patch" and sync_done and not pending_sync(state, desired):
         out.append(Consume("sync", desired.sync.value))
+    if desired.reseed is not None and desired.reseed.owner == "patch" and not pending_reseed(state, desired):
+        out.append(Consume("reseed", desired.reseed.value))
     for site in state.handled.superseded_read_only:
         if desired.read_only.get(site) == "patch":
             out.append(Consume("readOnly", "true", site))

@@ -112,6 +112,18 @@ class SyncRequest(Record):
     refused: str | None = None
 
 
+class Reseed(Record):
+    """An accepted request to fill the standby anew, in the epoch it was accepted in; a later epoch ends it.
+
+    `ticket`: what the worker notes in the standby when it begins, so that it begins once. `at`: wall seconds.
+    """
+
+    ticket: str
+    epoch: int
+    cause: str
+    at: float
+
+
 class Handled(Record):
     """What has been consumed, so that a left-over or a re-applied value never acts twice (P9).
 
@@ -127,6 +139,9 @@ class Handled(Record):
     sync: str | None = None
     sync_owner: Owner | None = None
     sync_declared: str = ""
+    reseed: str = ""
+    reseed_owner: Owner | None = None
+    reseed_declared: str = ""
     superseded_read_only: list[Site] = Field(default_factory=list)
     last: dict[str, str | int | float | None] = Field(default_factory=dict)
 
@@ -153,6 +168,7 @@ class ControlState(Record):
     operation: Operation | None = None
     synced: Synced | None = None
     sync: SyncRequest | None = None
+    reseed: Reseed | None = None
     reached: dict[Site, str] = Field(default_factory=dict)
     secondary: str = ""
     handled: Handled = Field(default_factory=Handled)
@@ -162,6 +178,12 @@ class ControlState(Record):
     def standby_site(self) -> Site:
         """The site that is not active."""
         return other(self.active)
+
+    @property
+    def ticket(self) -> str | None:
+        """Of the filling anew that is asked for or under way, None without one."""
+        asked = self.reseed
+        return asked.ticket if asked is not None and (asked.epoch, self.operation) == (self.epoch, None) else None
 
     def remember(self, entry: HistoryEntry) -> list[HistoryEntry]:
         """The history with `entry` added, bounded to the newest entries."""

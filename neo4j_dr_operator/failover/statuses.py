@@ -88,8 +88,7 @@ def _steady_link(item: Mapping[str, Any]) -> dict[str, Any]:
     lag = item.get("lagSeconds")
     kept["lag"] = -1 if lag is None else int(lag // 10)
     kept["figures"] = figures.steps(item)
-    seed = item.get("seed") or {}
-    kept["seed"] = [int(10 * seed.get(n, 0) / max(1, seed.get(f"{n}End", 0))) for n in ("nodes", "rels")]
+    kept["seed"] = figures.filling_steps(item.get("seed"))
     return kept
 
 
@@ -243,6 +242,8 @@ class StatusWriter:
                 return drop("/spec/failover/emergency", True)
             case "sync":
                 return drop("/spec/sync/direction", action.value)
+            case "reseed":
+                return drop("/spec/sync/reseed", action.value)
             case _:
                 return drop("/spec/readOnly", True)
 

@@ -22,7 +22,7 @@ BESIDE = ("FailoverReady", "LogShippingHealthy", "BackupHealthy", "WithinRPO")
 """Conditions that can turn bad while the resource is ready; all others go with `Ready`, and are not told twice."""
 UNREMARKABLE = ("Pending", "Starting", "NotConfigured", "NotYetSupported", "AutomaticDisabled", "NoWitness")
 """Reasons of those that are a choice, or a beginning, and no news."""
-ON_ITS_WAY = (*get_args(Step), "Pending", "Adopting", "Adopted", "Seeding", "Joining", "Unprotected")
+ON_ITS_WAY = (*get_args(Step), "Pending", "Adopting", "Adopted", "Seeding", "Reseeding", "Joining", "Unprotected")
 """Reasons of `Ready=False` that need nobody."""
 
 

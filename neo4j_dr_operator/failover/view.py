@@ -31,6 +31,8 @@ class Desired:
     target: Requested | None = None
     lone_emergency: bool = False
     sync: Requested | None = None
+    reseed: Requested | None = None
+    reseed_automatic: bool = False
     read_only: dict[Site, Owner | None] = field(default_factory=dict)
     witness: bool = False
     witness_beside: Site | None = None
@@ -96,6 +98,7 @@ class LinkView:
     read_age: float | None = None
     reason: str | None = None
     message: str = ""
+    reseed: str | None = None
 
 
 @dataclass(frozen=True)

@@ -140,4 +140,6 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
     broken = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "failed")
     if broken and link is not None and link.reason != "Stale":
         return f"StandbyBroken: {link.reason}: {link.message}"
+    if state.ticket is not None:
+        return f"StandbyReseeding: {state.standby_site} is being filled anew from {state.active}"
     return promotion_limitation(state, seen)

@@ -13,11 +13,11 @@ def scanned(state: LinkState | None) -> int:
     return 0 if state is None else state.scan_nodes + state.scan_rels
 
 
-def seeding(state: LinkState | None, rate: float | None) -> dict[str, Any] | None:
+def seeding(state: LinkState | None, rate: float | None, elapsed: float) -> dict[str, Any] | None:
     """The part ``seed`` of a report; None where nothing was ever scanned.
 
-    ``rate``: ids a second. The percentage is of the ids to scan, 99 at most until the copy is exact; what the stream
-    has to catch up with after the scan is in no estimate.
+    ``rate``: ids a second; ``elapsed``: seconds since the worker was started. The percentage is of the ids to scan, 99
+    at most until the copy is exact; what the stream has to catch up with after the scan is in no estimate.
     """
     if state is None or not state.scan_nodes_end + state.scan_rels_end:
         return None
@@ -34,6 +34,7 @@ def seeding(state: LinkState | None, rate: float | None) -> dict[str, Any] | Non
         "percent": percent,
         "rate": round(rate) if rate and state.phase == link.SEEDING else None,
         "estimatedSecondsLeft": left,
+        "elapsedSeconds": round(elapsed) if filling else None,
         "again": bool(state.reseed),
     }
 

@@ -87,6 +87,7 @@ class Status:
     target_problem: Problem | None = None
     changed: threading.Event = field(default_factory=threading.Event, repr=False)
     _rates: tuple[Rate, Rate] = field(default_factory=lambda: (Rate(), Rate()), repr=False)
+    _began: float = field(default_factory=time.monotonic, repr=False)
     _scan: Rate = field(default_factory=Rate, repr=False)
     _last: tuple[Problem, float] | None = field(default=None, repr=False)
     _shown: Problem | None = field(default=None, repr=False)
@@ -117,7 +118,7 @@ class Status:
                 "pending": self.pending,
                 "changes": self.changes,
                 "transactions": self.transactions,
-                "seed": progress.seeding(link, self._scan.of(progress.scanned(link), now)),
+                "seed": progress.seeding(link, self._scan.of(progress.scanned(link), now), now - self._began),
                 "reseed": link.reseed if link else None,
                 "latency": self.latency,
                 "behind": self._behind(),

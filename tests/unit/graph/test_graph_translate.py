@@ -29,7 +29,7 @@ def server_error(code: str, message: str = "secret value 4711") -> Neo4jError:
         ("Neo.DatabaseError.ChangeDataCapture.Disabled", errors.ChangeCaptureDisabled),
         ("Neo.DatabaseError.ChangeDataCapture.ScanFailure", errors.PositionLost),
         ("Neo.ClientError.ChangeDataCapture.InvalidIdentifier", errors.PositionLost),
-        ("Neo.TransientError.ChangeDataCapture.FutureIdentifier", errors.TransientFailure),
+        ("Neo.TransientError.ChangeDataCapture.FutureIdentifier", errors.PositionAhead),
         ("Neo.TransientError.Transaction.DeadlockDetected", errors.TransientFailure),
         ("Neo.ClientError.Cluster.NotALeader", errors.TransientFailure),
         ("Neo.TransientError.General.DatabaseUnavailable", errors.DatabaseUnreachable),

@@ -50,18 +50,18 @@ def test_a_page_weighs_what_its_rows_hold() -> None:
 
 def test_progress_is_told_in_numbers() -> None:
     state = LinkState("l", 1, link.SEEDING, "", 0, "a", scan_nodes=50, scan_nodes_end=100, scan_rels_end=100)
-    assert seeding(state, 10.4) == {
+    assert seeding(state, 10.4, 3.2) == {
         "nodes": 50, "nodesEnd": 100, "rels": 0, "relsEnd": 100, "phase": "nodes", "percent": 25, "rate": 10,
-        "estimatedSecondsLeft": 14, "again": False,
+        "estimatedSecondsLeft": 14, "elapsedSeconds": 3, "again": False,
     }  # fmt: skip
     late = replace(state, scan_nodes=100, scan_rels=100)
-    assert (late_view := seeding(late, None)) is not None
+    assert (late_view := seeding(late, None, 0.0)) is not None
     assert (late_view["phase"], late_view["percent"], late_view["estimatedSecondsLeft"]) == ("relationships", 99, None)
-    done = seeding(replace(late, phase=link.STREAMING, reseed="x"), 5.0)
+    done = seeding(replace(late, phase=link.STREAMING, reseed="x"), 5.0, 9.0)
     assert done is not None
     assert (done["percent"], done["rate"], done["again"]) == (100, None, True)
-    swept = seeding(replace(state, reseed="x"), 1.0)
+    swept = seeding(replace(state, reseed="x"), 1.0, 0.0)
     assert swept is not None
     assert swept["phase"] == "sweeping"
-    assert seeding(replace(state, scan_nodes_end=0, scan_rels_end=0), 1.0) is None
-    assert seeding(None, 1.0) is None
+    assert seeding(replace(state, scan_nodes_end=0, scan_rels_end=0), 1.0, 0.0) is None
+    assert seeding(None, 1.0, 0.0) is None

@@ -1,0 +1,95 @@
+"""When a standby is filled anew: by request, or by itself where the resource allows it and nothing can be lost. Pure.
+
+A lost position never heals in silence. `spec.replication.reseed: automatic` covers the two causes after which the
+primary is the same database with the same history (`HEALED`); one that was replaced or restored may lack what the
+standby holds, so people have to say which of the two is to be kept. A standby that is not a copy yet (`seed`) has
+nothing to lose to those two causes, so its filling starts over by itself.
+
+The request is carried out once: it gets a ticket, kept in the state and, from the transaction that begins, in the
+standby's own link node. Until that transaction the standby is what it was, and can be promoted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from neo4j_dr_operator.failover.actions import Decision, link_for
+from neo4j_dr_operator.failover.requests import handle_reseed, pending_reseed
+from neo4j_dr_operator.failover.state import ControlState, Reseed, Site
+from neo4j_dr_operator.failover.view import Desired, LinkView, Now, Seen
+
+HEALED = ("PositionPruned", "CaptureInterrupted")
+"""Causes that `automatic` covers."""
+DOUBTFUL = ("SourceReplaced", "SourceRestored")
+"""Causes after which the standby may hold what the primary has lost."""
+MENDED = (*HEALED, *DOUBTFUL, "PositionLost", "TargetAltered", "LinkMissing")
+"""What filling the standby anew mends."""
+
+
+def begin(state: ControlState, desired: Desired, seen: Seen, now: Now) -> Decision | None:
+    """Accept a request, or what the resource allows, if there is one."""
+    request = pending_reseed(state, desired)
+    if request is not None:
+        handled = handle_reseed(state, request)
+        refused = _refusal(state, request.value)
+        if refused is not None:
+            why = f"ReseedRefused: {refused}"
+            return Decision(handled, why, holder=state.active, link=link_for(handled), notes=(why,))
+        site = state.standby_site
+        return _begun(handled, now, "Requested", f"{site} is to be filled anew from {state.active}, as requested")
+    link = seen.link
+    if link is None or (link.source, link.epoch, link.state) != (state.active, state.epoch, "failed"):
+        return None
+    if link.reason not in HEALED or state.ticket not in (None, link.reseed):
+        return None
+    if state.standby == "seed" or (state.standby == "following" and desired.reseed_automatic and not state.ticket):
+        return _begun(state, now, link.reason, f"{link.reason}: {link.target} is filled anew from {link.source}")
+    return None
+
+
+def _refusal(state: ControlState, site: str) -> str | None:
+    if site == state.active:
+        return f"{site} is active: what it holds is never overwritten"
+    if state.standby not in ("following", "seed"):
+        return f"{site} does not follow {state.active} ({state.standby}): empty it by hand to have it filled anew"
+    return None
+
+
+def _begun(state: ControlState, now: Now, cause: str, why: str) -> Decision:
+    """What was said to be synced counts no more (P11)."""
+    asked = Reseed(ticket=f"{state.epoch}-{int(now.wall * 1000)}", epoch=state.epoch, cause=cause, at=now.wall)
+    begun = state.model_copy(update={"reseed": asked, "synced": None, "sync": None})
+    return Decision(begun, why, holder=state.active, link=link_for(begun))
+
+
+def taken_up(state: ControlState, seen: Seen) -> ControlState:
+    """The state once the standby itself says that it is being filled anew: it is no copy until it streams."""
+    link = seen.link
+    if state.ticket is None or state.standby != "following" or link is None or link.reseed != state.ticket:
+        return state
+    return state.model_copy(update={"standby": "seed", "synced": None, "sync": None})
+
+
+def done(state: ControlState, link: LinkView) -> bool:
+    """Whether a link that streams is the filling that was asked for, and not still the one before."""
+    return state.ticket in (None, link.reseed)
+
+
+def advised(link: LinkView | None, name: str) -> LinkView | None:
+    """The link, its message with the line to type where filling the standby anew mends what is wrong.
+
+    `name`: of the resource.
+    """
+    if link is None or link.reason not in MENDED:
+        return link
+    careful = (
+        "see first which side lacks data: if the primary does, promote the standby (failover.target with emergency); "
+        if link.reason in DOUBTFUL
+        else ""
+    )
+    return replace(link, message=f"{link.message}; {careful}to fill {link.target} anew: {line(name, link.target)}")
+
+
+def line(name: str, site: Site) -> str:
+    """The request as people type it."""
+    return f'kubectl patch neo4jdisasterrecovery {name} --type=merge -p \'{{"spec":{{"sync":{{"reseed":"{site}"}}}}}}\''

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from machine_inputs import NOW, declared, following, link, operating, patched, seen, step
+
+from neo4j_dr_operator.failover.actions import Consume
+from neo4j_dr_operator.failover.report import phase
+from neo4j_dr_operator.failover.reseed import DOUBTFUL, HEALED, MENDED, advised
+from neo4j_dr_operator.failover.state import ControlState, Handled, Reseed, Synced
+from neo4j_dr_operator.failover.view import Desired
+from neo4j_dr_operator.failover.votes import failover_limitation
+
+ASKED = Desired(automatic=True, witness=True, reseed=patched("secondary"))
+AUTOMATIC = Desired(automatic=True, witness=True, reseed_automatic=True)
+MANUAL = Desired(automatic=True, witness=True)
+
+
+def broken(reason: str, **other: Any) -> Any:
+    return seen(link=link(state="failed", reason=reason, message="it is gone", **other))
+
+
+def asked(ticket: str = "t", epoch: int = 1) -> Reseed:
+    return Reseed(ticket=ticket, epoch=epoch, cause="Requested", at=NOW.wall)
+
+
+def test_a_request_gets_a_ticket_that_goes_to_the_worker_and_is_taken_out_of_the_spec() -> None:
+    before = following(synced=Synced(final="c", final_tx=5, complete=True))
+    accepted = step(before, ASKED, seen())
+    assert accepted.state.ticket == f"1-{int(NOW.wall * 1000)}"
+    assert accepted.state.synced is None
+    assert accepted.link is not None
+    assert (accepted.link.reseed, accepted.link.origin) == (accepted.state.ticket, "seed")
+    again = step(accepted.state, ASKED, seen())
+    assert again.state == accepted.state
+    assert Consume("reseed", "secondary") in again.actions
+    assert failover_limitation(again.state, MANUAL, seen()) == (
+        "StandbyReseeding: secondary is being filled anew from primary"
+    )
+
+
+def test_the_standby_is_no_copy_from_when_it_says_so_until_that_filling_streams() -> None:
+    state = following(reseed=asked())
+    untouched = step(state, MANUAL, seen()).state
+    assert untouched.standby == "following"  # the worker of before still streams: it can be promoted
+    begun = step(state, MANUAL, seen(link=link(state="reseeding", reseed="t"))).state
+    assert (begun.standby, phase(begun, seen())) == ("seed", "Reseeding")
+    late = step(begun, MANUAL, seen(link=link(reseed="before"))).state
+    assert late.standby == "seed"
+    filled = step(begun, MANUAL, seen(link=link(reseed="t"))).state
+    assert (filled.standby, filled.reseed) == ("following", None)
+
+
+@pytest.mark.parametrize("reason", MENDED)
+def test_only_what_loses_nothing_heals_by_itself(reason: str) -> None:
+    sight = broken(reason)
+    assert step(following(), MANUAL, sight).state.ticket is None
+    assert (step(following(), AUTOMATIC, sight).state.ticket is not None) is (reason in HEALED)
+    half = following(standby="seed")
+    assert (step(half, MANUAL, sight).state.ticket is not None) is (reason in HEALED)
+
+
+def test_a_lost_position_gets_one_ticket_until_the_worker_has_it() -> None:
+    first = step(following(), AUTOMATIC, broken("PositionPruned", reseed="")).state
+    assert step(first, AUTOMATIC, broken("PositionPruned", reseed="")).state.ticket == first.ticket
+    half = first.model_copy(update={"standby": "seed", "reseed": asked("t")})
+    assert step(half, AUTOMATIC, broken("PositionPruned", reseed="before")).state.ticket == "t"
+    assert step(half, AUTOMATIC, broken("PositionPruned", reseed="t")).state.ticket != "t"
+
+
+def test_the_active_site_and_one_that_does_not_follow_are_refused() -> None:
+    for state, value in ((following(), "primary"), (following(standby="diverged"), "secondary")):
+        decision = step(state, Desired(reseed=patched(value)), seen())
+        assert decision.why.startswith("ReseedRefused: ")
+        assert decision.notes
+        assert decision.state.ticket is None
+        assert step(decision.state, Desired(reseed=patched(value)), seen()).state == decision.state
+
+
+def test_a_request_counts_once_and_never_at_the_first_look() -> None:
+    fresh = following(handled=Handled())
+    looked = step(fresh, Desired(reseed=declared("secondary")), seen()).state
+    assert looked.ticket is None
+    assert step(looked, Desired(reseed=declared("secondary")), seen()).state.ticket is None
+    assert step(looked, Desired(), seen()).state.ticket is None
+    taken = step(following(), Desired(reseed=declared("secondary")), seen()).state
+    assert taken.ticket is not None
+    done = taken.model_copy(update={"reseed": None})
+    assert step(done, Desired(reseed=declared("secondary")), seen()).state.ticket is None
+
+
+def test_a_later_epoch_or_an_operation_ends_a_request() -> None:
+    assert following(reseed=asked(), epoch=2).ticket is None
+    assert operating("switchover", "ReadOnly").model_copy(update={"reseed": asked()}).ticket is None
+    assert ControlState().ticket is None
+
+
+def test_what_can_be_mended_says_the_line_to_type() -> None:
+    for reason in MENDED:
+        told = advised(link(state="failed", reason=reason, message="m"), "dr")
+        assert told is not None
+        assert told.message.endswith(
+            'kubectl patch neo4jdisasterrecovery dr --type=merge -p \'{"spec":{"sync":{"reseed":"secondary"}}}\''
+        )
+        assert ("promote the standby" in told.message) is (reason in DOUBTFUL)
+    other = link(state="failed", reason="SourceUnreachable", message="m")
+    assert advised(other, "dr") == other
+    assert advised(None, "dr") is None
