@@ -151,7 +151,7 @@ def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str,
         "position": link.cursor if link is not None else None,
         **figures(context.link_report if link is not None else {}),
         "seed": filling(context.link_report.get("seed")) if link is not None else None,
-        "message": link.message or None if link is not None else None,
+        "message": link.message or None if link is not None and not link.retrying else None,
     }
 
 

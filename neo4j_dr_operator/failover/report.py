@@ -83,7 +83,7 @@ def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
     link = seen.link
     if link is None:
         return Claim("ReplicationHealthy", False, "NoLink", "no link is running")
-    if link.reason is not None:
+    if link.reason is not None and not link.retrying:
         return Claim("ReplicationHealthy", False, link.reason, link.message)
     if link.state == "streaming":
         return Claim("ReplicationHealthy", True, "Streaming", f"{link.source} to {link.target}")

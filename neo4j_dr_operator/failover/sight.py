@@ -39,7 +39,7 @@ def link_view(
         reason=error.get("reason"),
         message=_explained(error, source, places),
         reseed=report.get("reseed"),
-        reseed=report.get("reseed"),
+        retrying=bool(report.get("retrying")),
     )
 
 

@@ -87,7 +87,10 @@ class SiteView:
 
 @dataclass(frozen=True)
 class LinkView:
-    """The link as its worker last reported. `read_age`: seconds since the source answered last, None: never."""
+    """The link as its worker last reported. `read_age`: seconds since the source answered last, None: never.
+
+    `retrying`: what is wrong has not lasted for `replication.retries` attempts yet.
+    """
 
     source: Site
     target: Site
@@ -99,6 +102,7 @@ class LinkView:
     reason: str | None = None
     message: str = ""
     reseed: str | None = None
+    retrying: bool = False
 
 
 @dataclass(frozen=True)

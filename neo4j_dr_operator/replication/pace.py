@@ -13,21 +13,18 @@ from dataclasses import fields
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.changes import Chunk
 
-FIRST_PAGE = 1_000
-"""Changes of the first query: nothing is known of their weight yet."""
+FIRST_PAGE = 100
+"""Changes of the first query: nothing is known of their weight yet, and the source collects them all in its memory."""
+QUIET_PAGE = 1_000
+"""Changes of a query after one that was not full: what comes after a pause may be of another weight."""
 LARGEST_PAGE = 40_000
 """Changes of one query, unless the batch is larger."""
 PAGE_BYTES = 16 << 20
-"""What one page is meant to weigh at most, in bytes of names and values; the estimate comes from the page before."""
+"""What one page is meant to weigh at most on its way; the estimate comes from the page before."""
 AHEAD_BYTES = 64 << 20
-"""What may be read ahead, in the same bytes; one page more may be on its way."""
+"""What may be read ahead, in the same bytes; one page more may be on its way. In memory it is several times as much."""
 ROUND_TRIPS = 10
 """A page that takes less than so many round trips is too small to be worth one."""
-SAMPLE = 128
-"""Changes of a chunk that are weighed; the rest is taken to weigh the same."""
-FIXED = 100
-"""Bytes that a change weighs without its labels and values: its identifier, element ids, operation."""
-
 _COLUMNS = tuple(field.name for field in fields(Chunk) if field.name not in ("more", "cursor", "position", "size"))
 
 
@@ -45,32 +42,19 @@ class Pace:
             self.page = max(1, min(self.page, changes * PAGE_BYTES // weight))
         elif round_trip and seconds < ROUND_TRIPS * round_trip and weight * 2 <= PAGE_BYTES:
             self.page = max(self._batch, min(self.page * 2, LARGEST_PAGE))
-        elif self.page < self._batch and weight * 2 <= PAGE_BYTES:
-            self.page = min(self.page * 2, self._batch)
+        elif self.page < self._batch and weight * 4 <= PAGE_BYTES:
+            self.page = min(self.page * 4, self._batch)
+
+    def caught_up(self, changes: int, weight: int) -> None:
+        """A page that was not full held ``changes`` weighing ``weight`` bytes: nothing at all, mostly."""
+        if weight > PAGE_BYTES:
+            self.page = max(1, min(self.page, changes * PAGE_BYTES // weight))
+        else:
+            self.page = min(self.page, max(QUIET_PAGE, changes * 4))
 
     def failed(self) -> None:
         """A page was too much for the time limit, or for the source's memory."""
-        self.page = max(1, self.page // 2)
-
-
-def weigh(chunk: Chunk) -> int:
-    """About how many bytes a chunk holds, from a sample spread evenly over it."""
-    count = len(chunk)
-    if not count:
-        return 0
-    step = max(1, count // SAMPLE)
-    sample = chunk.afters[::step]
-    return count * FIXED + sum(map(_weight, sample)) * count // len(sample)
-
-
-def _weight(value: object) -> int:
-    if isinstance(value, str | bytes | bytearray):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(map(len, value)) + sum(map(_weight, value.values()))
-    if isinstance(value, list):
-        return sum(map(_weight, value))
-    return 8
+        self.page = max(1, self.page // 4)
 
 
 def split(chunk: Chunk, most: int) -> Iterator[Chunk]:
@@ -95,4 +79,6 @@ def _part(chunk: Chunk, begin: int, end: int, *, last: bool = False) -> Chunk:
     cursor = chunk.cursor if last else chunk.ids[end - 1]
     position = chunk.position if last else Position.decode(cursor)
     more = chunk.more if last else True
-    return Chunk(more, cursor, position, *(getattr(chunk, name)[begin:end] for name in _COLUMNS))
+    part = Chunk(more, cursor, position, *(getattr(chunk, name)[begin:end] for name in _COLUMNS))
+    part.size = chunk.size * (end - begin) // len(chunk)
+    return part

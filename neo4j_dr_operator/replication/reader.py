@@ -12,7 +12,8 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.replication import lost
 from neo4j_dr_operator.replication.changes import Chunk
-from neo4j_dr_operator.replication.pace import AHEAD_BYTES, Pace, split, weigh
+from neo4j_dr_operator.replication.pace import AHEAD_BYTES, Pace, split
+from neo4j_dr_operator.replication.patience import Patience
 from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.stream import SourceFailure, read_chunk
 
@@ -58,10 +59,12 @@ class Reader(threading.Thread):
         *,
         pause: float = FIRST_PAUSE,
         round_trip: Callable[[], float | None] = lambda: None,
+        patience: Patience | None = None,
     ) -> None:
         """``batch``: most changes of a chunk; ``interval``: longest pause in seconds between two queries.
 
-        ``pause``: the shortest; ``round_trip``: seconds to the source and back where that is known, for larger pages.
+        ``pause``: the shortest; ``round_trip``: seconds to the source and back where that is known, for larger pages;
+        ``patience``: which failures are hiccups, none without it.
         """
         super().__init__(name="read", daemon=True)
         self._database, self._cursor, self._batch = database, cursor, batch
@@ -69,8 +72,9 @@ class Reader(threading.Thread):
         self._shortest = min(interval, pause)
         self._status = status
         self._pace, self._round_trip = Pace(batch), round_trip
+        self._patience = patience or Patience()
         self._asked: float | None = None
-        self._chunks: deque[tuple[Chunk, int]] = deque()
+        self._chunks: deque[Chunk] = deque()
         self._changed = threading.Condition()
         self._pending = 0
         self._applying = 0
@@ -100,11 +104,10 @@ class Reader(threading.Thread):
                 self._changed.wait(timeout)
             taken: list[Chunk] = []
             size = 0
-            while self._chunks and (not taken or size + len(self._chunks[0][0]) <= self._batch):
-                chunk, weight = self._chunks.popleft()
-                taken.append(chunk)
-                size += len(chunk)
-                self._ahead -= weight
+            while self._chunks and (not taken or size + len(self._chunks[0]) <= self._batch):
+                taken.append(self._chunks.popleft())
+                size += len(taken[-1])
+                self._ahead -= taken[-1].size
             self._pending -= size
             self._applying = size
             self._count()
@@ -123,14 +126,15 @@ class Reader(threading.Thread):
         pause, backoff, ahead = self._shortest, FIRST_BACKOFF, lost.Ahead()
         try:
             while not self._stopping.is_set():
-                began = time.time()
+                began, tried = time.time(), time.monotonic()
                 try:
-                    chunk, weight = self._read()
+                    chunk = self._read()
                 except RETRIED as error:
                     if isinstance(error, TOO_MUCH):
                         self._pace.failed()
                     ahead.check(error)
-                    self._status.source_problem = Problem.of(SourceFailure(error))
+                    hiccup = self._patience.failed(tried, time.monotonic())
+                    self._status.source_problem = Problem.of(SourceFailure(error), hiccup=hiccup)
                     self._status.changed.set()
                     self._database.close()
                     self._stopping.wait(backoff)
@@ -138,7 +142,8 @@ class Reader(threading.Thread):
                     continue
                 backoff = FIRST_BACKOFF
                 ahead.clear()
-                moved = self._offer(chunk, weight, began)
+                self._patience.clear()
+                moved = self._offer(chunk, began)
                 pause = self._shortest if moved else min(pause * 1.5, self._longest)
                 if not chunk.more:
                     self._stopping.wait(pause)
@@ -151,17 +156,18 @@ class Reader(threading.Thread):
                 self._ended = True
                 self._changed.notify_all()
 
-    def _read(self) -> tuple[Chunk, int]:
-        """One page, and about how many bytes it holds."""
+    def _read(self) -> Chunk:
+        """One page."""
         self._asked = began = time.monotonic()
         try:
             chunk = read_chunk(self._database, self._cursor, self._pace.page)
         finally:
             self._asked = None
-        weight = weigh(chunk)
         if chunk.more:
-            self._pace.read(len(chunk), weight, time.monotonic() - began, self._round_trip())
-        return chunk, weight
+            self._pace.read(len(chunk), chunk.size, time.monotonic() - began, self._round_trip())
+        else:
+            self._pace.caught_up(len(chunk), chunk.size)
+        return chunk
 
     def hurry(self, silent: float) -> None:
         """The source answers again on a new connection: ask anew where an answer was due for ``silent`` seconds."""
@@ -169,16 +175,15 @@ class Reader(threading.Thread):
         if asked is not None and time.monotonic() - asked > silent:
             self._database.close()
 
-    def _offer(self, page: Chunk, weight: int, began: float) -> bool:
+    def _offer(self, page: Chunk, began: float) -> bool:
         """Queue what moves the position; wait while too much is queued."""
         moved = page.cursor != self._cursor
         with self._changed:
             if moved:
                 self._cursor = page.cursor
-                each = weight / max(1, len(page))
                 for chunk in split(page, self._batch):
-                    self._chunks.append((chunk, round(each * len(chunk))))
-                    self._ahead += self._chunks[-1][1]
+                    self._chunks.append(chunk)
+                    self._ahead += chunk.size
                 self._pending += len(page)
             self._status.source_problem = None
             self._count()

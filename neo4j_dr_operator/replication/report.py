@@ -29,21 +29,27 @@ _SIDED_AS_THEY_ARE = (errors.CertificateRejected, errors.PermissionDenied, error
 
 @dataclass
 class Problem:
-    """An error as the report shows it."""
+    """An error as the report shows it. ``hiccup``: it has not lasted long enough to call the link unhealthy."""
 
     reason: str
     message: str
+    hiccup: bool = field(default=False, compare=False)
 
     @classmethod
-    def of(cls, error: errors.DrError) -> Problem:
+    def of(cls, error: errors.DrError, *, hiccup: bool = False) -> Problem:
         """The reason names the side where the error alone does not."""
+        reason, message = cls._told(error)
+        return cls(reason, message, hiccup)
+
+    @classmethod
+    def _told(cls, error: errors.DrError) -> tuple[str, str]:
         side, cause = ("Source", error.cause) if isinstance(error, SourceFailure) else ("Target", error)
         for kind, word in _SIDED.items():
             if isinstance(cause, kind):
-                return cls(side + word, cause.message)
+                return side + word, cause.message
         if isinstance(cause, _SIDED_AS_THEY_ARE):
-            return cls(side + cause.reason, cause.message)
-        return cls(cause.reason, cause.message)
+            return side + cause.reason, cause.message
+        return cause.reason, cause.message
 
 
 class Rate:
@@ -122,10 +128,12 @@ class Status:
                 "reseed": link.reseed if link else None,
                 "latency": self.latency,
                 "behind": self._behind(),
+                "received": self.received,
                 "changesPerSecond": self._rates[0].of(self.changes, now),
                 "bytesPerSecond": self._rates[1].of(self.received, now),
                 "schema": shown(self.schema),
                 "error": shown(problem),
+                "retrying": problem is not None and problem.hiccup,
                 "lastError": self._remembered(problem),
             }
         }

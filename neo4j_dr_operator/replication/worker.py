@@ -30,6 +30,7 @@ from neo4j_dr_operator.replication.faults import Faults, Strikes
 from neo4j_dr_operator.replication.fold import folded
 from neo4j_dr_operator.replication.heartbeat import Beat, Pulse
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from neo4j_dr_operator.replication.patience import Patience
 from neo4j_dr_operator.replication.reader import (
     FIRST_BACKOFF,
     LOCKED_OUT,
@@ -79,6 +80,7 @@ class Worker:
         self._schema = schema.SchemaKeeper(config.source, config.target, config.link, config.epoch, self.status)
         self._reader: Reader | None = None
         self._refusals = 0
+        self._patience = Patience(config.retries, config.timeout)
         self._records = int(os.environ.get(RECORDS_VARIABLE, checkpoint.MAX_RECORDS))
 
     def run(self) -> None:
@@ -116,8 +118,11 @@ class Worker:
         if (reader := self._reader) is not None:
             reader.hurry(silent)
 
-    def _trouble(self, error: errors.DrError) -> None:
-        problem = Problem.of(error)
+    def _trouble(self, error: errors.DrError, tried: float | None = None) -> None:
+        """Tell it; ``tried``: when the attempt began that failed (monotonic seconds), else it counts from now."""
+        now = time.monotonic()
+        hiccup = isinstance(error, RETRIED) and self._patience.failed(now if tried is None else tried, now)
+        problem = Problem.of(error, hiccup=hiccup)
         if problem not in (self.status.source_problem, self.status.target_problem):
             log.warning("%s: %s", problem.reason, problem.message)
         if isinstance(error, SourceFailure):
@@ -164,6 +169,7 @@ class Worker:
             self._config.interval,
             self.status,
             round_trip=lambda: self.status.latency,
+            patience=Patience(self._config.retries, self._config.timeout),
         )
         self._reader = reader
         if self.finishing.is_set():
@@ -177,6 +183,8 @@ class Worker:
 
     def _well(self, writer: LinkWriter) -> None:
         self.status.link = writer.state
+        self.status.received = self._source.traffic.received
+        self._patience.clear()
         self.status.target_problem = None
 
     def _become(self, state: str) -> None:
@@ -264,6 +272,7 @@ class Worker:
         before = writer.state.seq
         backoff = FIRST_BACKOFF
         while True:
+            tried = time.monotonic()
             try:
                 writer.decide()
                 if writer.state.seq == before:
@@ -281,7 +290,7 @@ class Worker:
                             self._apply(writer, half)
                         return
                     problem = portions.too_large(net.changes, net.size)
-                self._trouble(problem)
+                self._trouble(problem, tried)
                 if isinstance(error, errors.ConstraintViolated):
                     self._schema.hurry()
                 time.sleep(backoff * random.uniform(0.5, 1.0))

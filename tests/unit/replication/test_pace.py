@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import struct
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.changes import Chunk
-from neo4j_dr_operator.replication.pace import FIRST_PAGE, LARGEST_PAGE, PAGE_BYTES, Pace, split, weigh
+from neo4j_dr_operator.replication.pace import FIRST_PAGE, LARGEST_PAGE, PAGE_BYTES, QUIET_PAGE, Pace, split
 
 
 def identifier(tx: int, seq: int) -> str:
@@ -19,13 +18,15 @@ def identifier(tx: int, seq: int) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def page(sizes: list[int], *, more: bool = True, after: object = 0) -> Chunk:
+def page(sizes: list[int], *, more: bool = True) -> Chunk:
     """Transactions of so many changes each."""
     txs = [tx for tx, size in enumerate(sizes, 1) for _ in range(size)]
     ids = [identifier(tx, n) for n, tx in enumerate(txs)]
     other = [[str(n) for n in range(len(txs))] for _ in range(2)]
     columns = [[f"{name}{n}" for n in range(len(txs))] for name in ("names", "starts", "ends")]
-    return Chunk(more, ids[-1], Position.decode(ids[-1]), ids, txs, *other, *columns, [after] * len(txs))
+    made = Chunk(more, ids[-1], Position.decode(ids[-1]), ids, txs, *other, *columns, [0] * len(txs))
+    made.size = 7 * len(txs)
+    return made
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 50), st.booleans())
@@ -37,6 +38,7 @@ def test_parts_are_the_page_in_whole_transactions(sizes: list[int], most: int, m
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         assert part.cursor == part.ids[-1]
         assert part.position == Position.decode(part.cursor)
+        assert part.size == 7 * len(part)
         assert len(part) <= most or len(set(part.txs)) == 1
         if following is None:
             assert part.more == more
@@ -87,21 +89,24 @@ def test_heavy_changes_make_small_pages() -> None:
     assert pace.page == 5000
 
 
-def test_a_page_that_is_too_much_is_halved_down_to_one() -> None:
+def test_what_comes_after_a_pause_is_asked_for_with_care() -> None:
+    pace = Pace(20_000)
+    for _ in range(10):
+        pace.read(pace.page, 1_000, 1.0, None)
+    assert pace.page == 20_000
+    pace.caught_up(3_000, 300_000)
+    assert pace.page == 12_000
+    pace.caught_up(0, 0)
+    assert pace.page == QUIET_PAGE
+    pace.caught_up(32, 2 * PAGE_BYTES)
+    assert pace.page == 16
+    pace.caught_up(0, 0)
+    assert pace.page == 16, "nothing says that they have become lighter"
+
+
+def test_a_page_that_is_too_much_is_made_smaller_down_to_one() -> None:
     pace = Pace(3)
     pace.failed()
     assert pace.page == 1
     pace.failed()
     assert pace.page == 1
-
-
-@pytest.mark.parametrize(
-    ("after", "least", "most"),
-    [
-        (0, 100, 200),
-        ({"properties": {"name": "x" * 5000}}, 5000, 5200),
-        ({"properties": {"v": [1.5] * 1000}}, 8000, 8300),
-    ],
-)
-def test_weight(after: object, least: int, most: int) -> None:
-    assert least * 1000 <= weigh(page([1000], after=after)) <= most * 1000
