@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     commands.add_parser("link", help="internal: the worker of one link, driven by the operator")
     commands.add_parser("ship", help="internal: the log shipper of one archive, driven by the operator")
+    commands.add_parser("backup", help="internal: takes one snapshot, driven by the operator")
     crds = commands.add_parser("crds", help="write the CustomResourceDefinitions, or check them against the models")
     crds.add_argument("rest", nargs=argparse.REMAINDER, metavar="[--check] DIR")
     return parser
@@ -42,6 +43,10 @@ def main(argv: list[str] | None = None) -> int:
         from neo4j_dr_operator.shipping.worker import main as ship
 
         return ship()
+    if arguments[:1] == ["backup"]:
+        from neo4j_dr_operator.backup.worker import main as back_up
+
+        return back_up()
     if arguments[:1] == ["crds"]:
         from neo4j_dr_operator.api.generated import main as write_crds
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -129,6 +129,21 @@ class Bucket:
             )
         names = [item["Key"].removeprefix(root) for item in answer.get("Contents", [])]
         return names, bool(answer.get("IsTruncated"))
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """What stands between `prefix` and the next slash in the names below it, each once."""
+        root = self.address.key("") + prefix
+        with self._translating():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.address.bucket, Prefix=root, Delimiter="/"
+            )
+            found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+        return [each.removeprefix(root).rstrip("/") for each in found]
+
+    def delete(self, name: str) -> None:
+        """Remove the object, if it is there."""
+        with self._translating():
+            self._client.delete_object(Bucket=self.address.bucket, Key=self.address.key(name))
 
     def close(self) -> None:
         """Give the connections back."""

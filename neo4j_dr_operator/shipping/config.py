@@ -48,7 +48,7 @@ class ShipperConfig:
                 site=str(raw["site"]),
                 start=raw["start"],
                 source=endpoint(raw["source"], timeout),
-                destination=_address(raw["destination"]),
+                destination=address(raw["destination"]),
                 interval=float(raw["interval"]),
                 timeout=timeout,
                 encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
@@ -68,7 +68,8 @@ class ShipperConfig:
             raise ConfigInvalid("epoch, segmentBytes, timeout and interval must be positive")
 
 
-def _address(raw: dict[str, Any]) -> S3Address:
+def address(raw: dict[str, Any]) -> S3Address:
+    """A location as a configuration line holds it. Raises KeyError or TypeError for anything else."""
     return S3Address(
         bucket=raw["bucket"],
         path=raw["path"] or "",

@@ -1,0 +1,63 @@
+"""What a backup worker is told: its configuration line (JSON)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from neo4j_dr_operator.backup.retention import Retention
+from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.objectstore.objects import Encryption
+from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.replication.config import endpoint
+from neo4j_dr_operator.shipping.config import address
+
+AMENDMENT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class BackupConfig:
+    """One snapshot. ``archive``: ``<namespace>/<name>``; ``timeout`` in seconds; ``site``: whose the source is.
+
+    ``encryption``: what every put has to be answered with, None for no such wish. ``retention``: what to delete after
+    the snapshot was made, None for nothing.
+    """
+
+    archive: str
+    epoch: int
+    site: str
+    source: Endpoint
+    destination: S3Address
+    timeout: float
+    encryption: Encryption | None
+    retention: Retention | None
+    amendment_bytes: int
+
+    @classmethod
+    def parse(cls, line: bytes | str) -> BackupConfig:
+        """The configuration line. Raises :class:`ConfigInvalid`, which never quotes a value."""
+        try:
+            raw = orjson.loads(line)
+            timeout = float(raw["timeout"])
+            config = cls(
+                archive=str(raw["archive"]),
+                epoch=int(raw["epoch"]),
+                site=str(raw["site"]),
+                source=endpoint(raw["source"], timeout),
+                destination=address(raw["destination"]),
+                timeout=timeout,
+                encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
+                retention=Retention.parse(raw["retention"]) if raw["retention"] else None,
+                amendment_bytes=int(raw.get("amendmentBytes") or AMENDMENT_BYTES),
+            )
+        except KeyError as error:
+            raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
+        except (ValueError, TypeError, AttributeError):
+            raise ConfigInvalid("the configuration line is not what a backup worker needs") from None
+        if config.archive.count("/") != 1 or not all(config.archive.split("/")):
+            raise ConfigInvalid("archive must be <namespace>/<name>")
+        if config.epoch < 1 or config.timeout <= 0:
+            raise ConfigInvalid("epoch and timeout must be positive")
+        return config

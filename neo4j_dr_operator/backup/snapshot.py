@@ -1,0 +1,282 @@
+"""Taking a snapshot of a live graph: scanned by id ranges, with the change stream recorded beside it.
+
+Nothing is locked and no writer waits. What is in the store by the end of any attempt serves the next one, since a chunk
+is named by its contents; only the manifest, written last, makes a snapshot.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.backup import chunks
+from neo4j_dr_operator.backup.amendments import Amendments
+from neo4j_dr_operator.backup.chunks import Chunk, Cutter, Kind
+from neo4j_dr_operator.backup.config import BackupConfig
+from neo4j_dr_operator.backup.manifest import ChunkRef, Manifest, SchemaRef
+from neo4j_dr_operator.backup.process import Patience
+from neo4j_dr_operator.backup.prune import prune
+from neo4j_dr_operator.backup.status import BackupStatus
+from neo4j_dr_operator.backup.vault import Vault
+from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.objectstore.objects import Bucket
+from neo4j_dr_operator.replication import scan, schema
+from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.replication.reader import Reader
+from neo4j_dr_operator.replication.report import Problem
+from neo4j_dr_operator.replication.seed import Start
+from neo4j_dr_operator.replication.stream import SourceFailure, from_source
+from neo4j_dr_operator.shipping.chain import Chain, Tail
+from neo4j_dr_operator.shipping.reading import ArchiveBroken
+from neo4j_dr_operator.shipping.segment import Segment
+from neo4j_dr_operator.shipping.shipper import MARGIN_MILLIS
+
+BATCH = 5000
+"""Changes of one query of the stream."""
+UPLOADS, WAITING = 4, 8
+"""Chunks that are put at a time, and that wait for it."""
+TAKE_SECONDS = 0.2
+POINTS = ("attached", "chunk", "stored", "scanned", "manifest", "done")
+"""Where a test can have the process killed: before the scan, before and after a chunk is put, after the scan, right
+before the manifest is put and right after."""
+
+_CLOCK = "CALL db.cdc.current() YIELD id RETURN id, timestamp()"
+_QUERIES: dict[Kind, tuple[str, str]] = {"nodes": (scan.NODES, "4"), "relationships": (scan.RELATIONSHIPS, "5")}
+T = TypeVar("T")
+
+
+@dataclass
+class _Feed:
+    """What the reader of the stream tells; see :class:`~neo4j_dr_operator.replication.reader.Feed`."""
+
+    source_problem: Problem | None = None
+    caught_up: bool = False
+    pending: int = 0
+    read_at: float | None = None
+    changed: threading.Event = field(default_factory=threading.Event)
+
+
+class Snapshot:
+    """One snapshot, by the main thread of its process."""
+
+    def __init__(self, config: BackupConfig, status: BackupStatus, patience: Patience, faults: Faults) -> None:
+        """Nothing is sent yet. Raises errors of the configuration."""
+        self._config, self._status, self._patience, self._faults = config, status, patience, faults
+        self._source = Database(config.source)
+        self._bucket = Bucket(config.destination, config.timeout, config.encryption)
+        self._chain = Chain(self._bucket, config.archive, config.epoch, config.encryption)
+        self._vault = Vault(self._bucket, config.archive, config.encryption, patience.trouble)
+        self._known: set[str] = set()
+        self._refs: list[ChunkRef] = []
+        self._puts: deque[Future[int]] = deque()
+        self._created = round(time.time() * 1000)
+
+    def run(self) -> None:
+        """Take it, then delete what retention allows. Raises :class:`errors.DrError` for what no retry will mend."""
+        tail = self._stored(self._attach)
+        start, clock = self._asked(self._begin)
+        self._status.total = start.nodes_end + start.rels_end
+        self._faults.at("attached")
+        amendments = Amendments(self._config, start.position, self._created, self._amend)
+        with self._reading(start.position) as reader, ThreadPoolExecutor(UPLOADS, "put") as pool:
+            self._status.become("scanning")
+            self._scan("nodes", start.nodes_end, pool, reader, amendments)
+            self._scan("relationships", start.rels_end, pool, reader, amendments)
+            self._settle(0)
+            self._faults.at("scanned")
+            self._status.become("catching-up")
+            barrier, now = self._asked(self._look)
+            self._catch_up(reader, amendments, max(barrier.tx, _known_tx(tail, start.position)))
+        amendments.close()
+        manifest = self._manifest(start, amendments, tail)
+        earlier = min(clock, start.position.commit_millis + MARGIN_MILLIS if start.position.commit_millis else clock)
+        self._put(_timed(manifest, max(earlier, amendments.latest), max(barrier.commit_millis, now - MARGIN_MILLIS)))
+        if self._config.retention is not None:
+            self._prune()
+
+    # -- beginning -------------------------------------------------------------------------------------------------
+
+    def _attach(self) -> Tail | None:
+        """The end of the epoch's segments, if any; what the store has is known then."""
+        self._chain.probe()
+        self._chain.mark_format()
+        tail = self._chain.tail()
+        self._known = set(self._vault.contents())
+        return tail
+
+    def _begin(self) -> tuple[Start, int]:
+        """Where the scan begins, and the source's clock after that (ms since 1970)."""
+        start = Start.of(self._source)
+        return start, self._look()[1]
+
+    def _look(self) -> tuple[Position, int]:
+        with from_source():
+            text, clock = self._source.row(_CLOCK)
+        return Position.decode(text), clock
+
+    @contextmanager
+    def _reading(self, start: Position) -> Iterator[Reader]:
+        reader = Reader(self._source, start.text, BATCH, 1.0, _Feed())
+        reader.start()
+        try:
+            yield reader
+        finally:
+            reader.stop()
+            reader.join()
+
+    # -- scanning --------------------------------------------------------------------------------------------------
+
+    def _scan(self, kind: Kind, end: int, pool: ThreadPoolExecutor, reader: Reader, amendments: Amendments) -> None:
+        query, mark = _QUERIES[kind]
+        prefix = f"{mark}:{amendments.position.database}:"
+        cutter, at = Cutter(kind, 0), 0
+        while at < end:
+            try:
+                pages = iter(scan.Pages(self._source, query, prefix, range(at, end), chunks.SPAN))
+                while True:
+                    with from_source():
+                        page = next(pages, None)
+                    if page is None:
+                        break
+                    self._cut(cutter.add(page.after, _whole(kind, page.columns)), pool)
+                    self._status.done += page.after - at
+                    at = page.after
+                    self._patience.well()
+                    self._take(reader, amendments, 0.0)
+            except SourceFailure as error:
+                self._patience.trouble(error)
+                self._source.close()
+        self._cut(cutter.close(end), pool)
+
+    def _cut(self, found: Iterator[Chunk], pool: ThreadPoolExecutor) -> None:
+        status = self._status
+        try:
+            for chunk in found:
+                self._refs.append(
+                    ChunkRef(chunk.sha256, chunk.kind, chunk.first, chunk.after, chunk.count, len(chunk.plain))
+                )
+                status.chunks += 1
+                if chunk.kind == "nodes":
+                    status.nodes += chunk.count
+                else:
+                    status.relationships += chunk.count
+                if chunk.sha256 in self._known:
+                    continue
+                self._known.add(chunk.sha256)
+                self._settle(WAITING)
+                self._faults.at("chunk")
+                self._puts.append(pool.submit(self._vault.put_chunk, chunk))
+        except ValueError as error:
+            raise errors.ReplicationError(f"an element cannot be written: {error}") from error
+
+    def _settle(self, most: int) -> None:
+        """Wait until at most so many chunks are under way. Raises what a put raised."""
+        while len(self._puts) > most:
+            self._status.bytes += self._puts.popleft().result()
+            self._status.chunks_new += 1
+            self._faults.at("stored")
+
+    # -- the stream beside it --------------------------------------------------------------------------------------
+
+    def _take(self, reader: Reader, amendments: Amendments, wait: float) -> None:
+        while taken := reader.take(wait):
+            for chunk in taken:
+                amendments.add(chunk)
+            self._status.transactions = amendments.transactions
+            wait = 0.0
+
+    def _catch_up(self, reader: Reader, amendments: Amendments, tx: int) -> None:
+        while amendments.position.tx < tx:
+            self._take(reader, amendments, TAKE_SECONDS)
+            self._patience.well()
+
+    def _amend(self, segment: Segment) -> None:
+        self._status.bytes += self._vault.put_amendment(segment)
+        self._status.amendments += 1
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _manifest(self, start: Start, amendments: Amendments, tail: Tail | None) -> Manifest:
+        rules = self._asked(self._rules)
+        config = self._config
+        return Manifest(
+            archive=config.archive,
+            epoch=config.epoch,
+            segment=tail.number if tail else 0,
+            site=config.site,
+            database=start.position.database,
+            start=start.position.text,
+            position=amendments.position.text,
+            latest=0,
+            covered=0,
+            created=self._created,
+            nodes_end=start.nodes_end,
+            relationships_end=start.rels_end,
+            schema=rules,
+            chunks=tuple(self._refs),
+            amendments=tuple(amendments.refs),
+        )
+
+    def _rules(self) -> tuple[SchemaRef, ...]:
+        with from_source():
+            found = schema.rules(self._source)
+        return tuple(SchemaRef(rule.kind, rule.name, rule.statement, rule.lookup) for rule in found.values())
+
+    def _put(self, manifest: Manifest) -> None:
+        self._faults.at("manifest")
+        status = self._status
+        status.bytes += self._vault.put_manifest(manifest)
+        status.snapshot, status.position = manifest.name.key(self._config.archive), manifest.position
+        status.position_tx, status.latest = manifest.tx, manifest.latest
+        self._faults.at("done")
+
+    def _prune(self) -> None:
+        self._status.become("pruning")
+        try:
+            prune(self._bucket, self._vault, self._config, self._status)
+        except (errors.ObjectStoreError, ArchiveBroken) as error:  # the snapshot is there all the same
+            self._status.prune_problem = Problem.of(error)
+
+    # -- patience --------------------------------------------------------------------------------------------------
+
+    def _asked(self, work: Callable[[], T]) -> T:
+        """The source's answer, whenever it comes."""
+        while True:
+            try:
+                return work()
+            except SourceFailure as error:
+                self._patience.trouble(error)
+                self._source.close()
+
+    def _stored(self, work: Callable[[], T]) -> T:
+        """The store's answer, whenever it comes."""
+        while True:
+            try:
+                return work()
+            except errors.ObjectStoreError as error:
+                self._patience.trouble(error)
+
+
+def _whole(kind: Kind, columns: list[list[Any]]) -> list[list[Any]]:
+    """Without relationships that were deleted while they were read: the stream tells the same."""
+    if kind == "nodes" or not columns or (all(columns[1]) and min(*columns[2], *columns[3], 0) >= 0):
+        return columns
+    rows = [row for row in zip(*columns, strict=True) if row[1] and row[2] >= 0 and row[3] >= 0]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _known_tx(tail: Tail | None, start: Position) -> int:
+    """The transaction at which the epoch's segments end, where they are of the same database."""
+    return tail.position.tx if tail is not None and tail.position.same_stream(start) else 0
+
+
+def _timed(manifest: Manifest, latest: int, covered: int) -> Manifest:
+    return replace(manifest, latest=latest, covered=covered)

@@ -1,0 +1,158 @@
+"""What a snapshot writes to S3 and reads back: every put proven to be encrypted, every read proven to be unchanged.
+
+A call whose answer does not come is made again, for as long as :attr:`Vault.trouble` says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from neo4j_dr_operator import errors
+from neo4j_dr_operator.backup import chunks, names
+from neo4j_dr_operator.backup.chunks import Chunk
+from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest
+from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
+from neo4j_dr_operator.shipping.chain import PAGE, NotEncrypted
+from neo4j_dr_operator.shipping.reading import ArchiveBroken
+from neo4j_dr_operator.shipping.segment import Segment
+
+Trouble = Callable[[errors.ObjectStoreError], None]
+"""Is told of a call that failed, waits, and raises the error where another try makes no sense."""
+
+
+class ObjectMissing(ArchiveBroken):
+    """An object that the archive says it holds is not there."""
+
+    reason = "ArchiveObjectMissing"
+
+
+class ObjectAltered(ArchiveBroken):
+    """An object of the archive is not what was put there: its checksum does not fit."""
+
+    reason = "ArchiveObjectAltered"
+
+
+class Vault:
+    """Snapshots of one archive. Every method raises ObjectStoreError, unless ``trouble`` waited for the store."""
+
+    def __init__(self, bucket: Bucket, archive: str, encryption: Encryption | None, trouble: Trouble) -> None:
+        """``encryption``: what every put has to be answered with."""
+        self._bucket, self._archive, self._encryption, self._trouble = bucket, archive, encryption, trouble
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def put_chunk(self, chunk: Chunk) -> int:
+        """Add a chunk that was not there; bytes that it takes, also when it is there by now."""
+        data = chunk.packed()
+        self._put(names.chunk(self._archive, chunk.sha256), data)
+        return len(data)
+
+    def put_amendment(self, segment: Segment) -> int:
+        """Add an amendment; bytes that it takes."""
+        self._put(names.amendment(self._archive, segment.sha256), segment.data)
+        return len(segment.data)
+
+    def put_manifest(self, manifest: Manifest) -> int:
+        """Make the snapshot one; bytes that it takes. Raises PreconditionFailed when another one has its name."""
+        name, data = manifest.name.key(self._archive), manifest.encode()
+        if not self._put(name, data):
+            held = self._get(name)
+            if held is None or held != data:
+                raise errors.PreconditionFailed(f"there is another snapshot of the name {name}")
+        return len(data)
+
+    def _put(self, name: str, data: bytes) -> bool:
+        """Put an object create only; False when it is there."""
+        while True:
+            try:
+                digest = hashlib.sha256(data).digest()
+                self._encrypted(name, self._bucket.put(name, data, create=True, sha256=digest))
+                return True
+            except errors.PreconditionFailed:
+                if (held := self._look(name)) is not None:
+                    self._encrypted(name, held.receipt)
+                    return False
+            except NotEncrypted:
+                raise
+            except errors.ObjectStoreError as error:
+                self._trouble(error)
+
+    def _encrypted(self, name: str, receipt: Receipt) -> None:
+        wrong = self._encryption.denied_by(receipt) if self._encryption else None
+        if wrong is not None:
+            raise NotEncrypted(f"the store does not encrypt, {name} lies there in clear: {wrong}")
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def manifest(self, name: SnapshotName) -> Manifest:
+        """A snapshot's manifest. Raises :class:`ArchiveBroken`, which names the object."""
+        key = name.key(self._archive)
+        data = self._held(key)
+        try:
+            manifest = Manifest.decode(data)
+        except ArchiveBroken as error:
+            raise ObjectAltered(f"{key}: {error.message}") from error
+        if manifest.name != name or manifest.archive != self._archive:
+            raise ObjectAltered(f"{key} is the manifest of another snapshot")
+        return manifest
+
+    def chunk(self, ref: ChunkRef) -> bytes:
+        """A chunk's canonical bytes. Raises :class:`ArchiveBroken`, which names the object."""
+        key = names.chunk(self._archive, ref.sha256)
+        data = self._held(key)
+        try:
+            text = chunks.unpacked(data, ref.size)
+        except ArchiveBroken as error:
+            raise ObjectAltered(f"{key}: {error.message}") from error
+        if hashlib.sha256(text).hexdigest() != ref.sha256:
+            raise ObjectAltered(f"{key}: its checksum does not fit")
+        return text
+
+    def amendment(self, ref: AmendmentRef) -> bytes:
+        """An amendment's bytes. Raises :class:`ArchiveBroken`, which names the object."""
+        key = names.amendment(self._archive, ref.sha256)
+        data = self._held(key)
+        if hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise ObjectAltered(f"{key}: its checksum does not fit")
+        return data
+
+    def snapshots(self) -> list[SnapshotName]:
+        """All there are, in their order."""
+        found = (SnapshotName.of(name) for name in self._listed(names.snapshots(self._archive)))
+        return sorted(name for name in found if name is not None)
+
+    def contents(self) -> dict[str, str]:
+        """Names of the chunks and amendments that are there, by SHA-256, whatever they belong to."""
+        prefixes = (names.chunks(self._archive), names.amendments(self._archive))
+        listed = (name for prefix in prefixes for name in self._listed(prefix))
+        return {sha256: name for name in listed if (sha256 := names.content(name)) is not None}
+
+    def _listed(self, prefix: str) -> Iterator[str]:
+        after, more = prefix, True
+        while more:
+            try:
+                found, more = self._bucket.list(prefix, after, PAGE)
+            except errors.ObjectStoreError as error:
+                self._trouble(error)
+                continue
+            yield from found
+            after = found[-1] if found else after
+
+    def _held(self, name: str) -> bytes:
+        data = self._get(name)
+        if data is None:
+            raise ObjectMissing(f"{name} is not there")
+        return data
+
+    def _get(self, name: str) -> bytes | None:
+        held = self._look(name)
+        return None if held is None else held.body
+
+    def _look(self, name: str) -> Held | None:
+        while True:
+            try:
+                return self._bucket.get(name)
+            except errors.ObjectStoreError as error:
+                self._trouble(error)

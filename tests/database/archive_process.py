@@ -1,0 +1,97 @@
+"""Workers of backups and restores as real child processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lab import Neo4j
+from tests.database.process import Address, WorkerProcess, endpoint
+from tests.database.shipping_process import ARCHIVE, Store
+
+
+class BackupProcess(WorkerProcess):
+    """One snapshot of a database into a bucket."""
+
+    def __init__(
+        self,
+        source: Neo4j | Address,
+        store: Store,
+        *,
+        epoch: int = 1,
+        retention: str | None = None,
+        timeout: float = 10.0,
+        amendment_bytes: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            "backup",
+            environment,
+            archive=ARCHIVE,
+            epoch=epoch,
+            site="primary",
+            source=endpoint(source),
+            destination=store.destination(),
+            timeout=timeout,
+            kmsKeyId=None,
+            encrypted=False,
+            retention=retention,
+            amendmentBytes=amendment_bytes,
+        )
+
+    def done(self, seconds: float = 60.0) -> dict[str, Any]:
+        """Until the snapshot is there; its last report."""
+        code = self.ended(seconds)
+        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
+        return self.report
+
+
+class RestoreProcess(WorkerProcess):
+    """One restore from a bucket into a database."""
+
+    def __init__(
+        self,
+        store: Store,
+        target: Neo4j | Address,
+        point: Mapping[str, Any],
+        *,
+        name: str = "r1",
+        archive: str | None = None,
+        database: str | None = None,
+        batch: int = 5000,
+        timeout: float = 10.0,
+        skip_indexes: bool = False,
+        clean: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            "restore",
+            environment,
+            restore=name,
+            archive=archive,
+            database=database,
+            source=store.destination(),
+            target=endpoint(target),
+            point=point,
+            batchSize=batch,
+            timeout=timeout,
+            skipIndexes=skip_indexes,
+            clean=clean,
+        )
+
+    def done(self, seconds: float = 120.0) -> dict[str, Any]:
+        """Until the graph is back; its last report."""
+        code = self.ended(seconds)
+        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
+        return self.report
+
+    def refused(self, seconds: float = 60.0) -> dict[str, str]:
+        """Until it gives up; why."""
+        code = self.ended(seconds)
+        assert code == 3, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
+        error: dict[str, str] = self.report["error"]
+        return error
+
+
+BackUp = Callable[..., BackupProcess]
+Restore = Callable[..., RestoreProcess]
