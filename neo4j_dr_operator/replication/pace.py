@@ -13,7 +13,7 @@ from dataclasses import fields
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.changes import Chunk
 
-FIRST_PAGE = 100
+FIRST_PAGE = 20
 """Changes of the first query: nothing is known of their weight yet, and the source collects them all in its memory."""
 QUIET_PAGE = 1_000
 """Changes of a query after one that was not full: what comes after a pause may be of another weight."""

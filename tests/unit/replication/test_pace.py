@@ -80,10 +80,10 @@ def test_a_far_source_is_read_by_pages_that_are_worth_a_round_trip() -> None:
 
 def test_heavy_changes_make_small_pages() -> None:
     pace = Pace(5000)
-    pace.read(1000, 10 * PAGE_BYTES, 1.0, 0.06)
-    assert pace.page == 100
-    pace.read(100, PAGE_BYTES * 9 // 10, 1.0, 0.06)
-    assert pace.page == 100, "twice as many would be too heavy"
+    pace.read(100, 10 * PAGE_BYTES, 1.0, 0.06)
+    assert pace.page == 10
+    pace.read(10, PAGE_BYTES * 9 // 10, 1.0, 0.06)
+    assert pace.page == 10, "twice as many would be too heavy"
     for _ in range(10):
         pace.read(pace.page, pace.page * 200, 0.1, None)
     assert pace.page == 5000
