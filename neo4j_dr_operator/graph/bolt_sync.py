@@ -13,6 +13,7 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint, driver_options
 from neo4j_dr_operator.graph.calls import CALLS
 from neo4j_dr_operator.graph.gate import gate_of
+from neo4j_dr_operator.graph.pipeline import Sent, begun_with_the_first_statement, send
 from neo4j_dr_operator.graph.spoken import diagnose
 from neo4j_dr_operator.graph.translate import translated
 from neo4j_dr_operator.graph.wire import Traffic, undecoded
@@ -27,16 +28,43 @@ class Transaction:
 
     def __init__(self, transaction: neo4j.Transaction) -> None:
         self._tx = transaction
+        self._sent: list[tuple[Sent, Callable[[Row], None]]] = []
 
     def row(self, query: str, **params: object) -> Row:
-        """The values of the one row that ``query`` gives."""
+        """The values of the one row that ``query`` gives, after what was sent before it has been looked at."""
         with translated(), CALLS.passing(query):
-            return _single(self._tx.run(query, params))
+            sent = send(self._tx, query, params)
+            self.settle()
+            return sent.row()
 
-    def commit(self) -> None:
-        """Commit. :class:`errors.OutcomeUnknown` when the connection broke meanwhile."""
-        with translated(), CALLS.passing("COMMIT"):
-            self._tx.commit()
+    def send(self, look: Callable[[Row], None], query: str, **params: object) -> None:
+        """Send a statement of one row. ``look`` is given it when the next row is wanted, before a commit at the latest.
+
+        A mistake in it, and what ``look`` raises, come up there, in the order of the statements.
+        """
+        with translated(), CALLS.passing(query):
+            self._sent.append((send(self._tx, query, params), look))
+
+    def settle(self) -> None:
+        """Look at every row that was sent for."""
+        while self._sent:
+            sent, look = self._sent.pop(0)
+            with translated():
+                row = sent.row()
+            look(row)
+
+    def commit(self, query: str | None = None, **params: object) -> None:
+        """Commit, once every row has been looked at, together with a last statement that needs no look.
+
+        :class:`errors.OutcomeUnknown` when the connection broke meanwhile.
+        """
+        self.settle()
+        with translated():
+            if query is not None:
+                with CALLS.passing(query):
+                    send(self._tx, query, params)
+            with CALLS.passing("COMMIT"):
+                self._tx.commit()
 
 
 class Database:
@@ -115,7 +143,7 @@ class Database:
         with contextlib.ExitStack() as stack:
             with self._asking():
                 session = stack.enter_context(self._session(neo4j.WRITE_ACCESS))
-                with CALLS.passing("BEGIN"):
+                with CALLS.passing("BEGIN"), begun_with_the_first_statement(session):
                     inner = session.begin_transaction(timeout=within or self.timeout)
             try:
                 yield Transaction(inner)

@@ -16,7 +16,7 @@ import numpy as np
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph import cypher
-from neo4j_dr_operator.graph.bolt_sync import Transaction
+from neo4j_dr_operator.graph.bolt_sync import Row, Transaction
 from neo4j_dr_operator.graph.columns import Ids
 from neo4j_dr_operator.graph.element_map import FlatMap, MapChange
 from neo4j_dr_operator.replication import portions
@@ -270,9 +270,13 @@ class Batch:
         return sources
 
     def _count(self, wanted: int, query: str, **params: object) -> None:
-        got = self._tx.row(query, **params)[0]
-        if got != wanted:
-            raise errors.TargetAltered(f"the target holds {got} of {wanted} elements that the link has put there")
+        def look(row: Row) -> None:
+            if row[0] != wanted:
+                raise errors.TargetAltered(
+                    f"the target holds {row[0]} of {wanted} elements that the link has put there"
+                )
+
+        self._tx.send(look, query, **params)
 
     def _ids(self, wanted: int, query: str, **params: object) -> Ids:
         got = np.array(self._tx.row(query, **params)[0], np.int64)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from neo4j_dr_operator import errors
-from neo4j_dr_operator.graph.bolt_sync import Database, Transaction
+from neo4j_dr_operator.graph.bolt_sync import Database, Row, Transaction
 from neo4j_dr_operator.graph.cypher import ALREADY_MADE, BOOKKEEPING, LINK, LOG, MAP
 from neo4j_dr_operator.graph.element_map import ElementMap, MapChange
 from neo4j_dr_operator.replication.faults import Faults
@@ -178,6 +178,7 @@ class LinkWriter:
         new = replace(change, seq=self.state.seq + 1)
         nonce = uuid.uuid4().hex
         size = 0
+        journal: dict[str, Any] = {}
         committing = False
         try:
             with self.database.transaction(within) as tx:
@@ -187,10 +188,11 @@ class LinkWriter:
                 if record:
                     data = record.encode()
                     size = len(data)
-                    tx.row(_JOURNAL, link=new.link, seq=new.seq, d=data)
+                    journal = {"query": _JOURNAL, "link": new.link, "seq": new.seq, "d": data}
+                tx.settle()
                 self.faults.at("commit")
                 committing = True
-                tx.commit()
+                tx.commit(**journal)
         except BaseException as error:
             # Only a commit that was sent can be in doubt. A constraint checked at commit is a clear no.
             if committing and not isinstance(error, errors.ConstraintViolated):
@@ -238,7 +240,15 @@ class LinkWriter:
 
     def _compare(self, tx: Transaction, nonce: str, new: dict[str, Any]) -> None:
         known = self.state
-        won = tx.row(
+
+        def look(row: Row) -> None:
+            if row[0] != 1:
+                raise errors.Stale(
+                    f"link {known.link} was moved on by another worker or another epoch than {known.epoch}"
+                )
+
+        tx.send(
+            look,
             _CAS,
             link=known.link,
             nonce=nonce,
@@ -247,9 +257,7 @@ class LinkWriter:
             seq=known.seq,
             phase=known.phase,
             new=new,
-        )[0]
-        if won != 1:
-            raise errors.Stale(f"link {known.link} was moved on by another worker or another epoch than {known.epoch}")
+        )
 
 
 def _difference(old: LinkState, new: LinkState) -> dict[str, Any]:
