@@ -20,8 +20,13 @@ LONGEST = 60
 def lines(verdict: Verdict, *, values: bool) -> list[Line]:
     """The verdict for a terminal. ``values``: show the values of properties, not only their types."""
     word = Span("EQUAL", "good") if verdict.equal else Span("DIFFERENT", "bad")
+    when = (
+        f"at transaction {verdict.transaction:,}"
+        if verdict.complete
+        else f"by transaction {verdict.last_transaction:,}"
+    )
     made: list[Line] = [
-        (word, Span(f"   {verdict.primary.name} and {verdict.standby.name} at transaction {verdict.transaction:,}")),
+        (word, Span(f"   {verdict.primary.name} and {verdict.standby.name} {when}")),
         *(_row(name, text) for name, text in _facts(verdict)),
     ]
     for difference in verdict.differences:

@@ -74,7 +74,6 @@ class Live:
         for kind in KINDS:
             for ids, source in pairing.scan(kind):
                 self._doubt(kind, pairing.differing(kind, ids, source))
-        verdict.nodes, verdict.relationships = pairing.seen["node"], pairing.seen["relationship"]
         for kind in KINDS:
             pairing.scan_standby(kind)
         last = self._rounds(position)
@@ -116,7 +115,7 @@ class Live:
     def _again(self, number: int, count: int) -> None:
         pairing, done = self.pairing, 0
         for kind in KINDS:
-            for ids in paged(self.doubtful[kind].take(), JUDGED):
+            for ids in paged(self.doubtful[kind].take(), pairing.room(JUDGED)):
                 self.doubtful[kind].add(pairing.differing(kind, ids, pairing.primary.some(kind, ids)))
                 done += len(ids)
                 pairing.pace.spend(len(ids))
@@ -126,11 +125,12 @@ class Live:
     # -- judging -------------------------------------------------------------------------------------------------------
 
     def _judge_all(self) -> None:
+        pairing = self.pairing
         for kind in KINDS:
-            for ids in paged(self.doubtful[kind].take(), JUDGED):
-                self.pairing.pace.tell(Progress(f"judging {len(ids)} {kind}s"))
+            for ids in paged(self.doubtful[kind].take(), pairing.room(JUDGED)):
+                pairing.pace.tell(Progress(f"judging {len(ids)} {kind}s"))
                 self._judge(kind, ids)
-                self.pairing.verdict.rechecked += len(ids)
+                pairing.verdict.rechecked += len(ids)
 
     def _judge(self, kind: Kind, ids: Ids) -> None:
         for _ in range(TRIES):
@@ -150,7 +150,7 @@ class Live:
         targets = followed.of(kind).find(ids)
         held = pairing.held(kind, targets)
         after = followed.refresh()
-        history = stream.events(primary, kind, ids, start.text, after.cursor_tx)
+        history = stream.events(primary, kind, ids, start.text, after.cursor_tx, pairing.room(stream.HEAVY))
         left = []
         for number, target, state in zip(ids.tolist(), targets.tolist(), held, strict=True):
             known = history.get(number, [])
@@ -159,6 +159,7 @@ class Live:
                 if any(before.cursor_tx < event.tx <= after.cursor_tx for event in known):
                     left.append(number)
                     continue
+                pairing.verdict.last_transaction = max(pairing.verdict.last_transaction, before.cursor_tx)
                 pairing.found(pairing.difference(kind, number, target, wanted, state))
             if known and known[0].tx <= before.cursor_tx:  # it changed again after the position of all others
                 pairing.verdict.later += 1

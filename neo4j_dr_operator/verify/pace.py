@@ -1,4 +1,4 @@
-"""How much is read at once, how fast, and who is told."""
+"""How fast is read, and who is told."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-PAGE_BYTES = 4 << 20
-"""What a page of elements should weigh, written as text; pages grow and shrink towards it."""
-SMALLEST, LARGEST = 8, 5_000
-FIRST = 1_000
-"""Elements of the first page, before anything is known of their size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +15,6 @@ class Progress:
     doing: str
     done: int = 0
     total: int = 0
-
-
-class Pages:
-    """The size of the next page, from the weight of the last."""
-
-    def __init__(self) -> None:
-        self.size = FIRST
-
-    def weighed(self, elements: int, weight: int) -> None:
-        """A page had so many elements that weighed so many bytes. It at most doubles, and shrinks at once."""
-        fitting = elements * PAGE_BYTES // max(weight, 1) if elements else self.size * 2
-        self.size = max(SMALLEST, min(LARGEST, self.size * 2, fitting))
 
 
 class Pace:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from neo4j_dr_operator.graph.columns import Ids
+from neo4j_dr_operator.replication import scan
 from neo4j_dr_operator.verify.follow import Followed
-from neo4j_dr_operator.verify.pace import LARGEST, Pace, Pages, Progress
+from neo4j_dr_operator.verify.pace import Pace, Progress
 from neo4j_dr_operator.verify.side import Found, Side
-from neo4j_dr_operator.verify.states import KINDS, Aspect, Kind, State, aspects, text, unequal
+from neo4j_dr_operator.verify.states import KINDS, Aspect, Kind, State, aspects, unequal
 from neo4j_dr_operator.verify.verdict import Difference, Verdict, Which
 
+PAGE = 5_000
+"""Most elements that are read at a time; wide ones are fewer."""
 LOOKS = 3
 """Times that an element of the standby is found outside the map before it counts as somebody else's."""
-SAMPLED = 16
-"""One element in so many is weighed."""
 FOREIGN = "the link did not write it"
 NEVER = "the link never wrote it"
 GONE = "the link wrote it, and it is not there any more"
@@ -46,8 +46,11 @@ class Pairing:
         """Keep a difference. Raises :class:`Enough`."""
         self.verdict.differences.append(difference)
         if len(self.verdict.differences) >= self.limit:
-            self.verdict.complete = False
             raise Enough
+
+    def room(self, most: int) -> int:
+        """How many elements may be held at a time, however wide those were that the scan has seen."""
+        return max(1, min(most, int(scan.PAGE_BYTES / self.primary.widest)))
 
     # -- states by source id -------------------------------------------------------------------------------------------
 
@@ -111,26 +114,14 @@ class Pairing:
     def scan(self, kind: Kind) -> Iterator[tuple[Ids, Found]]:
         """Every id that either the primary or the map uses, page by page, with what the primary has there.
 
-        The next page is read while one is compared. Ids that come up behind the end meanwhile are in the stream.
+        The next pages are read while one is compared. Ids that come up behind the end meanwhile are in the stream.
         """
         end = max(self.primary.end(kind), self.followed.of(kind).top)
-        pages, first = Pages(), 0
-        with ThreadPoolExecutor(1, thread_name_prefix="verify-read") as pool:
-
-            def ahead(first: int) -> tuple[range, Future[Found]] | None:
-                ids = range(first, min(first + pages.size, end))
-                return (ids, pool.submit(self.primary.page, kind, ids)) if ids else None
-
-            reading = ahead(first)
-            while reading is not None:
-                ids, future = reading
-                source = future.result()
-                pages.weighed(len(source[0]), SAMPLED * len(text(source[1][::SAMPLED])))
-                reading = ahead(ids.stop)
-                self.seen[kind] += len(source[0])
-                self.pace.spend(len(source[0]))
-                self.pace.tell(Progress(f"{kind}s", ids.stop, end))
-                yield self._used(kind, ids, source[0]), source
+        for ids, source in self.primary.pages(kind, range(end), PAGE):
+            self.seen[kind] += len(source[0])
+            self.pace.spend(len(source[0]))
+            self.pace.tell(Progress(f"{kind}s", ids.stop, end))
+            yield self._used(kind, ids, source[0]), source
 
     def _used(self, kind: Kind, ids: range, numbers: list[int]) -> Ids:
         """Ids of the range in use on either side."""
@@ -144,8 +135,8 @@ class Pairing:
     def scan_standby(self, kind: Kind) -> None:
         """Find elements of the standby that are in no entry of the map: somebody else wrote them."""
         end = self.standby.end(kind)
-        for first in range(0, end, LARGEST):
-            ids = range(first, min(first + LARGEST, end))
+        for first in range(0, end, PAGE):
+            ids = range(first, min(first + PAGE, end))
             self.followed.freshen()
             there = np.array(self.standby.present(kind, ids), np.int64)
             strangers = there[~self.followed.known[kind].among(there)]

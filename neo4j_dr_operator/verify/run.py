@@ -117,6 +117,7 @@ def _compare(primary: Side, standby: Side, state: LinkState, options: Options, p
             standing = False
             continue
         except Enough:
-            pass
+            verdict.complete = False
+        verdict.nodes, verdict.relationships = pairing.seen["node"], pairing.seen["relationship"]
         return verdict
     raise CannotCompare(f"link {state.link} stops and goes on by turns; see why with 'status', and run it again")

@@ -4,40 +4,42 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.bolt_sync import Database, Row
 from neo4j_dr_operator.graph.columns import Ids
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING
+from neo4j_dr_operator.replication import scan
 from neo4j_dr_operator.verify.states import Kind, State
 from neo4j_dr_operator.verify.verdict import CannotCompare, Place
 
 T = TypeVar("T")
+RETRIED = (errors.DatabaseUnreachable, errors.TransientFailure)
 PAUSE = 0.5
 """Seconds between two attempts to reach a database that was lost."""
 
-_RANGE, _LIST = "UNWIND range($a, $b) AS i ", "UNWIND $a AS i "
 _NODES = (
-    "MATCH (n) WHERE elementId(n) = $x + i WITH i, labels(n) AS l, properties(n) AS p "
+    "UNWIND $a AS i MATCH (n) WHERE elementId(n) = $x + i WITH i, labels(n) AS l, properties(n) AS p "
     f"WHERE NOT '{BOOKKEEPING}' IN l RETURN collect(i), collect(l), collect(p)"
 )
 _RELATIONSHIPS = (
-    "MATCH (s)-[r]->(e) WHERE elementId(r) = $x + i RETURN collect(i), collect(coalesce(type(r), '')), "
-    "collect(coalesce(id(s), -1)), collect(coalesce(id(e), -1)), collect(properties(r))"
+    "UNWIND $a AS i MATCH (s)-[r]->(e) WHERE elementId(r) = $x + i RETURN collect(i), "
+    "collect(coalesce(type(r), '')), collect(coalesce(id(s), -1)), collect(coalesce(id(e), -1)), collect(properties(r))"
 )
 _READ: dict[Kind, str] = {"node": _NODES, "relationship": _RELATIONSHIPS}
+_SCAN: dict[Kind, str] = {"node": scan.NODES, "relationship": scan.RELATIONSHIPS}
 _THERE: dict[Kind, str] = {
-    "node": f"{_RANGE}MATCH (n) WHERE elementId(n) = $x + i AND NOT n:{BOOKKEEPING} RETURN collect(i)",
-    "relationship": f"{_RANGE}MATCH ()-[r]->() WHERE elementId(r) = $x + i RETURN collect(i)",
+    "node": "UNWIND range($a, $b) AS i MATCH (n) WHERE elementId(n) = $x + i "
+    f"AND NOT n:{BOOKKEEPING} RETURN collect(i)",
+    "relationship": "UNWIND range($a, $b) AS i MATCH ()-[r]->() WHERE elementId(r) = $x + i RETURN collect(i)",
 }
 _END: dict[Kind, str] = {
     "node": "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1",
     "relationship": "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1",
 }
-_COUNTS = "RETURN COUNT { MATCH (n) }, COUNT { MATCH ()-[r]->() }"
 _GONE = "Neo.ClientError.Statement.EntityNotFound"
 _PREFIX: dict[Kind, str] = {"node": "4", "relationship": "5"}
 
@@ -54,6 +56,8 @@ class Side:
         self.database = Database(endpoint)
         self.identity = ""
         """The database's id, which is in its element ids."""
+        self.widest = 1.0
+        """Bytes an element, on the page of the scan where they were most."""
         self._waiting = threading.Event()
         self._answered = False
 
@@ -74,10 +78,8 @@ class Side:
             except errors.DatabaseError as error:
                 if isinstance(error, errors.QueryFailed) and error.code == _GONE:
                     continue  # an element was deleted while it was read: read again
-                retried = isinstance(error, errors.DatabaseUnreachable | errors.TransientFailure)
-                if not retried or time.monotonic() >= end:
-                    said = f"{self.name} at {self.database.endpoint.address}: {error.message}"
-                    raise CannotCompare(said) from error
+                if not isinstance(error, RETRIED) or time.monotonic() >= end:
+                    raise self._told(error) from error
                 self.database.close()
                 self._waiting.wait(PAUSE)
             else:
@@ -93,49 +95,64 @@ class Side:
         try:
             yield from self.database.rows(query, **params)
         except errors.DatabaseError as error:
-            said = f"{self.name} at {self.database.endpoint.address}: {error.message}"
-            raise CannotCompare(said) from error
+            raise self._told(error) from error
+
+    def _told(self, error: errors.DatabaseError) -> CannotCompare:
+        return CannotCompare(f"{self.name} at {self.database.endpoint.address}: {error.message}")
+
+    def prefix(self, kind: Kind) -> str:
+        """What stands before the number in an element id."""
+        return f"{_PREFIX[kind]}:{self.identity}:"
 
     def element_id(self, kind: Kind, number: int) -> str:
         """The whole id of an element, as Cypher's elementId() has it; empty for -1."""
-        return f"{_PREFIX[kind]}:{self.identity}:{number}" if number >= 0 else ""
+        return f"{self.prefix(kind)}{number}" if number >= 0 else ""
 
     def end(self, kind: Kind) -> int:
         """One more than the highest id in use."""
         return int(self.row(_END[kind])[0])
 
-    def size(self) -> int:
-        """Nodes and relationships, bookkeeping included, from the count store."""
-        return int(sum(self.row(_COUNTS)))
-
-    def page(self, kind: Kind, ids: range) -> Found:
-        """The elements in a range of ids."""
-        return self._found(kind, _RANGE + _READ[kind], a=ids.start, b=ids.stop - 1)
+    def pages(self, kind: Kind, ids: range, most: int) -> Iterator[tuple[range, Found]]:
+        """The elements in a range of ids, in pages of at most so many ids and bounded bytes, read ahead."""
+        first, tried = ids.start, -1
+        while first < ids.stop:
+            rest = range(first, ids.stop)
+            try:
+                for page in scan.Pages(self.database, _SCAN[kind], self.prefix(kind), rest, most):
+                    yield range(page.first, page.after), _states(kind, page.columns) if page.columns else ([], [])
+                    first = page.after
+                    self.widest = max(self.widest, page.weight / max(1, len(page.columns[0]) if page.columns else 1))
+            except errors.DatabaseError as error:
+                if first == tried or not isinstance(error, RETRIED):
+                    raise self._told(error) from error
+                tried = first
+                self.database.close()
+                self.row("RETURN 1")
 
     def some(self, kind: Kind, ids: Ids) -> Found:
         """The elements of these ids that are there."""
         if not len(ids):
             return [], []
-        return self._found(kind, _LIST + _READ[kind], a=ids.tolist())
+        return _states(kind, self.row(_READ[kind], x=self.prefix(kind), a=ids.tolist()))
 
     def present(self, kind: Kind, ids: range) -> list[int]:
         """Ids in use in a range, bookkeeping left out."""
-        found: list[int] = self.row(_THERE[kind], x=self.element_id(kind, 0)[:-1], a=ids.start, b=ids.stop - 1)[0]
+        found: list[int] = self.row(_THERE[kind], x=self.prefix(kind), a=ids.start, b=ids.stop - 1)[0]
         return found
-
-    def _found(self, kind: Kind, query: str, **params: object) -> Found:
-        ids, *columns = self.row(query, x=self.element_id(kind, 0)[:-1], **params)
-        if kind == "node":
-            labels: list[list[str]]
-            labels, properties = columns
-            for each in labels:
-                each.sort()
-            return ids, [list(state) for state in zip(labels, properties, strict=True)]
-        return ids, [list(state) for state in zip(*columns, strict=True)]
 
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
+
+
+def _states(kind: Kind, columns: Sequence[list[Any]]) -> Found:
+    """Columns of a page as states."""
+    if kind == "node":
+        ids, labels, properties = columns
+        for each in labels:
+            each.sort()
+        return ids, [list(state) for state in zip(labels, properties, strict=True)]
+    return columns[0], [list(state) for state in zip(*columns[1:], strict=True)]
 
 
 def paged(ids: Ids, page: int) -> Iterator[Ids]:

@@ -44,10 +44,9 @@ class Standing:
             for ids, source in pairing.scan(kind):
                 self._suspects[kind].add(pairing.differing(kind, ids, source))
             self._unmoved(state.seq)
-        verdict.nodes, verdict.relationships = pairing.seen["node"], pairing.seen["relationship"]
         self._past()
         for kind in KINDS:
-            for ids in paged(self._suspects[kind].take(), JUDGED):
+            for ids in paged(self._suspects[kind].take(), pairing.room(JUDGED)):
                 self._judge(kind, ids)
             pairing.scan_standby(kind)
         self._unmoved(state.seq)
@@ -59,7 +58,7 @@ class Standing:
     def _past(self) -> None:
         """Compare what changed since the last call by what stood there before its first change."""
         pairing = self.pairing
-        for cursor, kind, ids, states in stream.befores(pairing.primary, self._cursor):
+        for cursor, kind, ids, states in stream.befores(pairing.primary, self._cursor, pairing.room(stream.HEAVY)):
             first: dict[int, State | None] = {}
             for number, state in zip(ids, states, strict=True):
                 first.setdefault(number, state)

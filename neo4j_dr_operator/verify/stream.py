@@ -22,7 +22,7 @@ from neo4j_dr_operator.verify.states import KINDS, Kind, State
 LIMIT = 10_000
 """Changes a chunk, when only their ids are read."""
 HEAVY = 2_000
-"""The same, when what stood in the elements is read as well."""
+"""The same, when what stood in the elements is read as well, and is not wide."""
 
 _CURRENT = "CALL db.cdc.current() YIELD id RETURN id"
 _EVENTS = "CALL db.cdc.query($cursor) YIELD id, txId, event "
@@ -64,21 +64,21 @@ def touched(primary: Side, cursor: str) -> Iterator[tuple[str, dict[Kind, Ids]]]
         yield piece.cursor, _by_kind(piece.elements)
 
 
-def befores(primary: Side, cursor: str) -> Iterator[tuple[str, Kind, list[int], list[State | None]]]:
+def befores(primary: Side, cursor: str, limit: int) -> Iterator[tuple[str, Kind, list[int], list[State | None]]]:
     """What stood in each changed element before the change, from ``cursor`` up to now, node pieces before those of
     relationships; an element that changed twice is there twice. The cursor is that after both."""
-    for piece in _pieces(primary, cursor, _BEFORE, HEAVY):
+    for piece in _pieces(primary, cursor, _BEFORE, limit):
         for kind in KINDS:
             at = [place for place, element in enumerate(piece.elements) if _kind(element) == kind]
             ids = [int(piece.elements[place][ID_AT:]) for place in at]
             yield piece.cursor, kind, ids, [_state(kind, piece.states[place]) for place in at]
 
 
-def events(primary: Side, kind: Kind, ids: Ids, cursor: str, to: int) -> dict[int, list[Event]]:
+def events(primary: Side, kind: Kind, ids: Ids, cursor: str, to: int, limit: int) -> dict[int, list[Event]]:
     """The changes of some elements after ``cursor``, at least up to transaction ``to``, in their order by id."""
     wanted = [primary.element_id(kind, number) for number in ids.tolist()]
     found: dict[int, list[Event]] = {}
-    for piece in _pieces(primary, cursor, _AFTER, HEAVY, ids=wanted):
+    for piece in _pieces(primary, cursor, _AFTER, limit, ids=wanted):
         for tx, element, state in zip(piece.txs, piece.elements, piece.states, strict=True):
             if state:
                 found.setdefault(int(element[ID_AT:]), []).append(Event(tx, _state(kind, state)))

@@ -52,7 +52,8 @@ class Verdict:
 
     Elements are equal, or differ, at source transaction ``transaction`` (change identifier ``position``); those
     (``later`` of them) that changed again while they were looked at, at one up to ``last_transaction``. ``complete`` is
-    False when the comparison ended early because it had found as many differences as were asked for. ``stopped``: the
+    False when the comparison ended early because it had found as many differences as were asked for, each at some
+    transaction from the first to the last of the two. ``stopped``: the
     link did not move, and was compared where it stood. ``nodes`` and ``relationships``: of the primary, compared.
     """
 

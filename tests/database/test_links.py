@@ -11,6 +11,7 @@ from tests.compare import assert_equal
 from tests.database.conftest import Start
 from tests.database.load import Load
 from tests.database.process import FORWARD, REVERSE
+from tests.database.verified import assert_verified
 
 LINK = "MATCH (l:__Neo4jDRLink {link: $link}) "
 
@@ -108,6 +109,7 @@ def test_the_reverse_direction_follows_without_a_rebuild(source: Neo4j, target: 
         new.query("MATCH (n:A {uid: 2}) SET n.y = $e CREATE (n)-[:AFTER {w: $e}]->(:B {uid: -70000 - $e})", e=epoch)
         reverse.caught_up()
         assert_equal(new.query, old.query)
+        assert assert_verified(new, old).primary.address == new.uri  # found by itself, whichever way the link goes
         assert reverse.finish() == 0
     assert source.query("MATCH (n:A {uid: 1}) RETURN elementId(n) AS id") == made
 

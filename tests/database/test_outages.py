@@ -11,6 +11,7 @@ from tests.compare import assert_equal
 from tests.database.conftest import Start
 from tests.database.load import Load
 from tests.database.process import Address
+from tests.database.verified import assert_verified
 
 
 @pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
@@ -31,6 +32,7 @@ def test_the_target_goes_away_and_comes_back(source: Neo4j, target: Neo4j, start
     load.stop()
     worker.caught_up()
     assert_equal(source.query, target.query)
+    assert_verified(source, target)
     assert worker.finish() == 0
 
 

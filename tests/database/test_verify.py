@@ -12,27 +12,18 @@ from typing import Any
 import pytest
 
 from lab import Neo4j, Proxies
-from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.verify.pace import Progress
 from neo4j_dr_operator.verify.run import Options, verify
-from neo4j_dr_operator.verify.verdict import CannotCompare, Verdict
+from neo4j_dr_operator.verify.verdict import CannotCompare
 from tests.compare import assert_equal
 from tests.database.conftest import Start
 from tests.database.load import Load, prepare
 from tests.database.process import ROOT, Address, endpoint
 from tests.database.values import VALUES
+from tests.database.verified import compared, way
 
 ELEMENTS = 40_000
 SMALL, LARGE = 10_000, 60_000
-QUICK = Options(patience=3.0, schema_patience=1.0)
-
-
-def way(server: Neo4j | Address) -> Endpoint:
-    return Endpoint(server.uri, server.user, server.password, ca=server.ca_pem, timeout=20)
-
-
-def compared(source: Neo4j | Address, target: Neo4j | Address, options: Options = QUICK) -> Verdict:
-    return verify({"east": way(source), "west": way(target)}, options)
 
 
 def test_equal_graphs_are_equal_while_they_are_written_to(source: Neo4j, target: Neo4j, start: Start) -> None:
@@ -44,7 +35,7 @@ def test_equal_graphs_are_equal_while_they_are_written_to(source: Neo4j, target:
         writer.start()
     worker.wait(lambda report: report["transactions"] > 100)
     before = sum(writer.transactions for writer in writers)
-    verdict = compared(target, source, Options(schema_patience=40.0))
+    verdict = compared(source, target, Options(schema_patience=40.0))
     during = sum(writer.stop() for writer in writers) - before
     print(f"{verdict.seconds:.2f} s, {during} transactions meanwhile, {verdict.rechecked} looked at again")
     assert verdict.equal, verdict.differences

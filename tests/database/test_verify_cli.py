@@ -81,7 +81,7 @@ def test_verify_says_equal_and_names_what_differs(source: Neo4j, target: Neo4j, 
 
     target.query("MATCH (x:A {uid: 7}) SET x.name = 'secret-other'")
     target.query("CREATE (:Foreign)")
-    done = run("-o", "json", "--without-schema")
+    done = run("-o", "json", "--without-schema", "--standby", "secondary-cluster")
     assert done.returncode == DIFFERENT, done.stderr
     report = json.loads(done.stdout)
     assert (report["kind"], report["equal"], report["complete"]) == ("VerificationReport", False, True)

@@ -1,4 +1,4 @@
-"""The pure parts of comparing: marks, pages, states at a transaction, schemas."""
+"""The pure parts of comparing: marks, states at a transaction, schemas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from neo4j_dr_operator.replication.schema import Rule
 from neo4j_dr_operator.verify.live import at
 from neo4j_dr_operator.verify.marks import Marks
-from neo4j_dr_operator.verify.pace import LARGEST, PAGE_BYTES, SMALLEST, Pages
 from neo4j_dr_operator.verify.schema import differences
 from neo4j_dr_operator.verify.stream import Event
 
@@ -31,18 +30,6 @@ def test_marks_are_a_set(steps: list[tuple[str, list[int]]], asked: list[int]) -
     assert marks.among(np.array(asked, np.int64)).tolist() == [number in wanted for number in asked]
     assert marks.ids().tolist() == marks.take().tolist() == sorted(wanted)
     assert (marks.count, len(marks.ids())) == (0, 0)
-
-
-def test_pages_settle_at_their_weight_and_stay_within_bounds() -> None:
-    pages = Pages()
-    for _ in range(10):
-        pages.weighed(pages.size, pages.size * 2_000)
-    assert pages.size == PAGE_BYTES // 2_000
-    pages.weighed(pages.size, pages.size * 10_000_000)  # suddenly wide
-    assert pages.size == SMALLEST
-    for _ in range(20):
-        pages.weighed(0, 0)  # nothing there
-    assert pages.size == LARGEST
 
 
 def test_the_state_at_a_transaction_is_that_of_the_last_change_until_then() -> None:
