@@ -161,6 +161,10 @@ class Neo4j(Component):
         entry = ["org.neo4j.server.CommunityEntryPoint", f"--home-dir={self.home}", f"--config-dir={self.home}/conf"]
         return [toolchain.java(), *memory, *JVM, *quick, *self._jvm, f"@{arguments}", *entry, "--console-mode"]
 
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """More lines for neo4j.conf, or other values for those there: in force from the next start."""
+        self._settings |= settings
+
     def _configure(self) -> None:
         address = f"localhost:{self.port}"
         lines = SETTINGS | {
