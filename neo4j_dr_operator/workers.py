@@ -81,6 +81,16 @@ class Supervisor(Generic[PlanT]):
         """The child that runs now, None while none does."""
         return self._worker
 
+    @property
+    def speaking(self) -> Worker[PlanT] | None:
+        """The child whose report counts: the one that runs, or the one that failed at the same plan before it, for as
+        long as the new one has nothing to say yet. So a failure that lasts does not come and go with every restart."""
+        worker, last = self._worker, self.last
+        if worker is None or last is None or last.report.get("state") != "failed":
+            return worker or last
+        silent = worker.report.get("state") in (None, "attaching") and not worker.report.get("error")
+        return last if silent and last.config.identity() == worker.config.identity() else worker
+
     def want(self, config: PlanT | None) -> None:
         """Set what should run. The same plan: nothing happens; another one: the present child finishes first."""
         same = (config and config.identity()) == (self._wanted and self._wanted.identity())

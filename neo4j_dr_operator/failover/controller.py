@@ -244,9 +244,7 @@ class RecoveryController:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
-            link=advised(
-                link_view(self._supervisor.worker or self._supervisor.last, time.time(), self._places), self.name
-            ),
+            link=advised(link_view(self._supervisor.speaking, time.time(), self._places), self.name),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
             assessment=facts.assessment,

@@ -8,10 +8,11 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, failover, lag, memory, rest, shipping, wan
+from tests.bench import apply, failover, lag, memory, rest, seed, shipping, wan
 
 PARTS = {
     "apply": apply.main,
+    "seed": seed.main,
     "memory": memory.main,
     "shipping": shipping.main,
     "wan": wan.main,
