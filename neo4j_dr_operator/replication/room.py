@@ -14,7 +14,7 @@ from pathlib import Path
 from neo4j_dr_operator import errors
 
 VARIABLE = "NEO4J_DR_TRANSACTION_BYTES"
-PER_CHANGE = 800
+PER_CHANGE = 1_000
 PER_BYTE = 2
 LOOK_EVERY = 1024
 """Changes between two looks at what was read."""
