@@ -204,6 +204,13 @@ class MemoryExhausted(TransientFailure):
     reason = "MemoryExhausted"
 
 
+class StorageFailed(TransientFailure):
+    """The database cannot write its own files, and refuses everything until it is started again with room on its disk.
+    The transaction that it was asked for is not in it, or is found when it recovers."""
+
+    reason = "StorageFailed"
+
+
 class PositionAhead(TransientFailure):
     """The member that answered does not have the position yet. Lasting, it was restored to before the position."""
 

@@ -82,6 +82,7 @@ _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
         "the query ran too long",
     ),
 }
+_STORAGE = "the database cannot write its own files: its disk is full or failing"
 _PREFIX: tuple[tuple[str, type[errors.DatabaseError], str], ...] = (
     (
         "Neo.ClientError.Security.Forbidden",
@@ -99,12 +100,19 @@ _PREFIX: tuple[tuple[str, type[errors.DatabaseError], str], ...] = (
         "the server could not do it just now",
     ),
     (
+        "Neo.ClientError.Transaction.Terminated",
+        errors.TransientFailure,
+        "somebody, or the server, ended the transaction",
+    ),
+    ("Neo.DatabaseError.Transaction.", errors.StorageFailed, _STORAGE),
+    (
         "Neo.ClientError.Cluster.NotALeader",
         errors.TransientFailure,
         "another member leads the database now",
     ),
 )
 _CONNECTED = "still has relationships"
+_PANIC = "needs to be restarted"
 _MISSING_ENTRY = "Unable to find the transaction entry"
 
 
@@ -115,6 +123,8 @@ def _from_server(error: driver_errors.Neo4jError) -> errors.DatabaseError:
     if code in _EXACT:
         kind, text = _EXACT[code]
         return kind(f"{text} ({code})", code=code)
+    if _PANIC in (error.message or ""):
+        return errors.StorageFailed(f"{_STORAGE} ({code})", code=code)
     if _MISSING_ENTRY in (error.message or ""):
         return errors.PositionLost(
             f"the transaction log does not hold the position any more ({code})",

@@ -45,6 +45,7 @@ ADVICE = {
     "NotSupported": "use Neo4j Enterprise 5.23 or newer",
     "TargetNotEmpty": "empty that database, or name another cluster: what it holds is never overwritten",
     "SameDatabase": "let the two clusters be two databases: look at {origin}",
+    "StorageFailed": "kill the server, give its disk room, then start it",
     "ReadOnlyRefused": "make the database writable: somebody else has made it read-only",
 }
 """What to do, by reason. `docs/troubleshooting.md` has a row for each."""

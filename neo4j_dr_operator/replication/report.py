@@ -24,7 +24,13 @@ _SIDED = {
     errors.AuthenticationFailed: "AuthFailed",
     errors.ReadOnlyRefused: "ReadOnly",
 }
-_SIDED_AS_THEY_ARE = (errors.CertificateRejected, errors.PermissionDenied, errors.PlainServer, errors.TlsRequired)
+_SIDED_AS_THEY_ARE = (
+    errors.CertificateRejected,
+    errors.PermissionDenied,
+    errors.PlainServer,
+    errors.StorageFailed,
+    errors.TlsRequired,
+)
 
 
 @dataclass
@@ -74,7 +80,7 @@ class Status:
     """What the threads of a worker know; each field has one writer. Times: seconds since 1970.
 
     ``head``: the source's newest transaction, as seen within the last second or two, None while the way is lost;
-    ``received``: bytes read from the source.
+    ``received``: bytes read from the source; ``schema_seen``: how often the schemas were compared.
     """
 
     epoch: int
@@ -89,6 +95,7 @@ class Status:
     head: int | None = None
     received: int = 0
     schema: Problem | None = None
+    schema_seen: int = 0
     source_problem: Problem | None = None
     target_problem: Problem | None = None
     changed: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -132,6 +139,7 @@ class Status:
                 "changesPerSecond": self._rates[0].of(self.changes, now),
                 "bytesPerSecond": self._rates[1].of(self.received, now),
                 "schema": shown(self.schema),
+                "schemaSeen": self.schema_seen,
                 "error": shown(problem),
                 "retrying": problem is not None and problem.hiccup,
                 "lastError": self._remembered(problem),

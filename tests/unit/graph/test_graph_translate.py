@@ -32,6 +32,8 @@ def server_error(code: str, message: str = "secret value 4711") -> Neo4jError:
         ("Neo.TransientError.ChangeDataCapture.FutureIdentifier", errors.PositionAhead),
         ("Neo.TransientError.Transaction.DeadlockDetected", errors.TransientFailure),
         ("Neo.ClientError.Cluster.NotALeader", errors.TransientFailure),
+        ("Neo.ClientError.Transaction.Terminated", errors.TransientFailure),
+        ("Neo.DatabaseError.Transaction.TransactionLogError", errors.StorageFailed),
         ("Neo.TransientError.General.DatabaseUnavailable", errors.DatabaseUnreachable),
         ("Neo.ClientError.Procedure.ProcedureNotFound", errors.NotSupported),
         ("Neo.ClientError.Statement.SyntaxError", errors.QueryFailed),
@@ -50,6 +52,8 @@ def test_texts_that_decide() -> None:
     assert isinstance(translate(server_error(code, "it still has relationships")), errors.StillConnected)
     missing = server_error("Neo.ClientError.Statement.X", "Unable to find the transaction entry for the identifier")
     assert isinstance(translate(missing), errors.PositionLost)
+    panic = server_error("Neo.DatabaseError.General.UnknownError", "a critical error, and needs to be restarted")
+    assert isinstance(translate(panic), errors.StorageFailed)
 
 
 def test_a_broken_connection_at_commit_is_undecided() -> None:
