@@ -187,14 +187,23 @@ class Replication(SpecModel):
         default=Interval("5m"),
         description="Longest pause between two syncs; never a delay, since the change stream is followed at once.",
     )
-    timeout: Interval = Field(default=Interval("30s"), description="Time limit of one query of a link.")
+    timeout: Interval = Field(
+        default=Interval("30s"),
+        description="Longest wait for a server of a link: for its next bytes, and for one transaction of usual size.",
+    )
     retries: Annotated[int, Field(ge=0, le=100)] = Field(
-        default=3, description="Failed attempts in a row before the link is reported as unhealthy; it goes on trying."
+        default=3,
+        description="Failed attempts in a row before the link is reported as unhealthy, but no longer than timeout; it "
+        "goes on trying all the same.",
     )
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=5000, description="Most changes applied in one transaction of the standby, unless one alone is larger."
     )
-    compression: bool = Field(default=False, description="Compress what goes over the link.")
+    compression: bool = Field(
+        default=False,
+        description="Bolt has no compression, so a link is never compressed and true is listed in "
+        "status.notYetSupported. Segments and snapshots are always compressed.",
+    )
     encryption: bool = Field(default=False, description="TLS on every link; an address of plain Bolt is refused.")
     consistency: Literal["eventual", "strong"] = Field(
         default="eventual", description="strong: a commit is acknowledged only once the standby has it."
