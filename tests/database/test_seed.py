@@ -9,6 +9,7 @@ from tests.compare import assert_equal
 from tests.database.conftest import Start
 from tests.database.load import Load, prepare
 from tests.database.process import Address
+from tests.database.verified import assert_verified
 
 ELEMENTS = 200_000
 TRANSACTIONS = 2_000
@@ -32,6 +33,8 @@ def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start)
     seconds = time.monotonic() - began
     during = sum(writer.transactions for writer in writers) - before
     worker.streaming(120)
+    verdict = assert_verified(source, target)  # while it is written to
+    print(f"verified in {verdict.seconds:.1f} s, {verdict.rechecked} looked at again")
     for writer in writers:
         writer.stop()
     worker.caught_up(120)
