@@ -19,7 +19,7 @@ from lab.proxy import Proxy
 from tests.database.process import FORWARD, Address, LinkProcess
 
 ROUND_TRIP = 60
-TRANSACTIONS, PER_TRANSACTION, ROUNDS, WARM = 2_000, 23, 3, 3
+TRANSACTIONS, PER_TRANSACTION, ROUNDS, WARM = 1_500, 23, 3, 3
 BATCHES = (1_000, 5_000)
 
 MIX = (

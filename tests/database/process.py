@@ -147,6 +147,8 @@ class LinkProcess(WorkerProcess):
         barrier: str | None = None,
         batch: int = 5000,
         timeout: float = 10.0,
+        retries: int = 3,
+        interval: float = 1.0,
         reseed: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -162,8 +164,8 @@ class LinkProcess(WorkerProcess):
             barrier=barrier,
             batchSize=batch,
             timeout=timeout,
-            retries=3,
-            interval=1.0,
+            retries=retries,
+            interval=interval,
             reseed=reseed,
         )
 
