@@ -85,6 +85,9 @@ def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
         return Claim("ReplicationHealthy", False, "NoLink", "no link is running")
     if link.reason is not None and not link.retrying:
         return Claim("ReplicationHealthy", False, link.reason, link.message)
+    if link.state == "streaming" and link.schema is not None:
+        sentence = f"{link.source} to {link.target}, but not all constraints and indexes: {link.schema}"
+        return Claim("ReplicationHealthy", True, "SchemaDiffers", sentence)
     if link.state == "streaming":
         return Claim("ReplicationHealthy", True, "Streaming", f"{link.source} to {link.target}")
     return Claim("ReplicationHealthy", False, link.state.title().replace("-", ""), f"the link is {link.state}")

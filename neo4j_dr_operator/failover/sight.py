@@ -26,7 +26,7 @@ def link_view(
         return None
     report = worker.report
     source: Site = "primary" if worker.config.link.startswith("primary>") else "secondary"
-    error = report.get("error") or {}
+    error, schema = report.get("error") or {}, report.get("schema") or {}
     read_at, cursor_tx = report.get("readAt"), report.get("cursorTx")
     return LinkView(
         source=source,
@@ -39,6 +39,7 @@ def link_view(
         reason=error.get("reason"),
         message=_explained(error, source, places),
         reseed=report.get("reseed"),
+        schema=schema.get("message") if schema.get("reason") == "SchemaDiffers" else None,
         retrying=bool(report.get("retrying")),
     )
 

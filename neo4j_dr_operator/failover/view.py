@@ -89,7 +89,8 @@ class SiteView:
 class LinkView:
     """The link as its worker last reported. `read_age`: seconds since the source answered last, None: never.
 
-    `retrying`: what is wrong has not lasted for `replication.retries` attempts yet.
+    `schema`: constraints and indexes that could not be carried over, and why. `retrying`: what is wrong has not lasted
+    for `replication.retries` attempts yet.
     """
 
     source: Site
@@ -102,6 +103,7 @@ class LinkView:
     reason: str | None = None
     message: str = ""
     reseed: str | None = None
+    schema: str | None = None
     retrying: bool = False
 
 

@@ -67,3 +67,11 @@ def quote(name: str) -> str:
     sequence is written as an escape itself; otherwise ``\u0060`` in a name would end the quotes.
     """
     return "`" + _ESCAPE.sub(r"\1\\u005Cu", name).replace("`", "``") + "`"
+
+
+def escaped(statement: str) -> str:
+    r"""A statement as the server gives it (``createStatement``), fit to be sent back.
+
+    5.26 doubles the backticks of names in it and leaves their ``\uXXXX`` as they are, which would be decoded.
+    """
+    return statement if r"\u005C" in statement else _ESCAPE.sub(r"\1\\u005Cu", statement)

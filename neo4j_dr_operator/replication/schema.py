@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.bolt_sync import Database
-from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, quote
+from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, escaped, quote
 from neo4j_dr_operator.replication.report import Problem, Status
 from neo4j_dr_operator.replication.stream import from_source
 
@@ -149,7 +149,7 @@ def carry(source: Database, target: Database, link: str, epoch: int) -> list[str
     names = sorted(mine | {rule.name for rule in todo.create})
     if target.write(_NOTE, link=link, epoch=epoch, names=names)[0][0] != 1:
         raise errors.Stale(f"link {link} has another epoch than {epoch}")
-    commands = [(_drop(rule), rule) for rule in todo.drop] + [(rule.statement, rule) for rule in todo.create]
+    commands = [(_drop(rule), rule) for rule in todo.drop] + [(escaped(rule.statement), rule) for rule in todo.create]
     for command, rule in commands:
         try:
             target.write(command)
@@ -191,3 +191,4 @@ class SchemaKeeper(threading.Thread):
             self._status.schema = Problem.of(error)
         else:
             self._status.schema = Problem("SchemaDiffers", "; ".join(problems)[:SAID]) if problems else None
+            self._status.schema_seen += 1

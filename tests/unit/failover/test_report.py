@@ -147,3 +147,8 @@ def test_a_witness_in_a_sites_own_region_is_warned_about() -> None:
     assert status(following(), ready, seen(), "FailoverReady") == ("True", "StandbyReady")
     beside = replace(ready, witness_beside="primary")
     assert status(following(), beside, seen(), "FailoverReady") == ("True", "WitnessInSiteRegion")
+
+
+def test_a_schema_that_differs_is_told_and_the_link_is_healthy() -> None:
+    sight = seen(link=link(schema="index a: no"))
+    assert status(following(), Desired(), sight, "ReplicationHealthy") == ("True", "SchemaDiffers")

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neo4j_dr_operator.graph.cypher import quote
+from neo4j_dr_operator.graph.cypher import escaped, quote
 
 _UNICODE = re.compile(r"\\(\\*)u+([0-9A-Fa-f]{4})")
 
@@ -33,3 +33,11 @@ def test_a_quoted_name_is_read_back_and_cannot_be_left(name: str) -> None:
     inside = read[1:-1]
     assert re.fullmatch(r"(?:[^`]|``)*", inside, re.DOTALL)
     assert inside.replace("``", "`") == name
+
+
+def test_a_servers_own_statement_is_fit_to_be_sent_back() -> None:
+    assert escaped("CREATE INDEX `a``\\u0060` FOR (n:`B`) ON (n.`c`)") == (
+        "CREATE INDEX `a``\\u005Cu0060` FOR (n:`B`) ON (n.`c`)"
+    )
+    for said in ("CREATE INDEX `a` FOR (n:`B`) ON (n.`c`)", "CREATE INDEX `\\u005Cu0060` FOR (n:`B`) ON (n.`c`)"):
+        assert escaped(said) == said
