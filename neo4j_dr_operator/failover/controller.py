@@ -25,6 +25,7 @@ from neo4j_dr_operator.failover.actions import Consume, Decision
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
+from neo4j_dr_operator.failover.follower_status import standby_news
 from neo4j_dr_operator.failover.followers import Followers
 from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.lease import term_for
@@ -265,9 +266,11 @@ class RecoveryController:
 
     def _moment(self, state: ControlState, seen: Seen) -> Moment:
         """The pair, as its followers see it."""
-        rpo = self._spec.failover.rpo if self._spec is not None else None
+        rpo, reseed = None, False
+        if self._spec is not None:
+            rpo, reseed = self._spec.failover.rpo, self._spec.replication.reseed == "automatic"
         lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
-        return Moment(state, seen, lag, self._beating, time.time(), rpo.seconds if rpo is not None else None)
+        return Moment(state, seen, lag, self._beating, time.time(), rpo.seconds if rpo is not None else None, reseed)
 
     @property
     def _places(self) -> dict[Site, Place]:
@@ -360,10 +363,12 @@ class RecoveryController:
 
     async def _put(self, status: Mapping[str, Any]) -> bool:
         """Store the resource's status and tell what turned; False when another operator was first."""
-        before = list(self._writer.status.get("conditions") or [])
+        old = self._writer.status
         if not await self._writer.store(status):
             return False
-        for each in news(before, list(self._writer.status.get("conditions") or [])):
+        new = self._writer.status
+        turned = news(old.get("conditions") or [], new.get("conditions") or [])
+        for each in [*turned, *standby_news(old.get("secondaryClusters") or [], new.get("secondaryClusters") or [])]:
             self._teller.tell(each)
         return True
 

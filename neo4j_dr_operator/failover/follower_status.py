@@ -13,6 +13,7 @@ from neo4j_dr_operator.failover.following import Stood
 from neo4j_dr_operator.failover.publish import OPEN_STANDBY, merge_conditions
 from neo4j_dr_operator.failover.secondaries import Layout, Standby
 from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.failover.telling import News
 from neo4j_dr_operator.failover.view import Seen
 from neo4j_dr_operator.failover.votes import promotion_limitation
 from neo4j_dr_operator.health.verdict import Verdict
@@ -59,6 +60,22 @@ def _of_follower(each: Stood) -> dict[str, Any]:
         "reason": standing.reason,
         "message": standing.message,
     }
+
+
+def standby_news(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[News]:
+    """What turned between two stored `status.secondaryClusters`: a follower that became ready, or is it no more.
+
+    The one that takes over is told of by the conditions.
+    """
+    was = {item["name"]: item.get("failoverReady") for item in before}
+    told = []
+    for item in after:
+        name, ready = item["name"], item.get("failoverReady")
+        if item.get("site") is not None or ready is None or bool(was.get(name)) is ready:
+            continue
+        kind, sentence = "Normal" if ready else "Warning", f"{name}: {item.get('message', '')}"
+        told.append(News(f"Standby {name}", kind, item.get("reason") or "Unknown", sentence))
+    return told
 
 
 def _inherited(standby: Standby) -> dict[str, Any]:

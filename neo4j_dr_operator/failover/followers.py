@@ -63,6 +63,8 @@ class _Runtime:
         self.cluster: tuple[Body, ClusterSpec] | None = None
         self.version: object = None
         self.at = float("-inf")
+        self.ticket: str | None = None
+        """The last request to fill its copy anew, as its link knows it."""
         self._blocked: Cause | None = None
         self._marking: asyncio.Task[None] | None = None
         self._marked_at = float("-inf")
@@ -88,8 +90,20 @@ class _Runtime:
         place = (source if end == "source" else self.site).link_place
         return replace(report, message=explain(reason, report.message, place))
 
-    def mark(self, dr: str, epoch: int) -> None:
-        """Write its site node, beside everything else; not again within `RETRY_PAUSE` of the last time."""
+    def renew(self, known: str | None) -> None:
+        """Ask for its copy to be filled anew, unless that was asked for and has not begun; `known` has begun last."""
+        if self.ticket in (None, known):
+            self.ticket = str(time.time_ns())
+            log.info("the copy of %s is to be filled anew", self.follower.name)
+
+    def mark(self, dr: str, epoch: int | None) -> None:
+        """Write its site node, beside everything else; not again within `RETRY_PAUSE` of the last time.
+
+        Without an epoch it stands there as it should: what an attempt was refused with is over.
+        """
+        if epoch is None:
+            self._blocked = None
+            return
         db, now = self.site.db, time.monotonic()
         busy = self._marking is not None and not self._marking.done()
         if db is None or busy or now - self._marked_at < RETRY_PAUSE:
@@ -139,6 +153,7 @@ class Followers:
         self._namespace, self._dr = dr[0], "/".join(dr)
         self._metrics, self._changed = metrics, changed
         self._runtimes: dict[str, _Runtime] = {}
+        self._ending: list[_Runtime] = []
         self._spec: DisasterRecoverySpec | None = None
 
     @property
@@ -152,23 +167,34 @@ class Followers:
         One that has another source or cluster than before is ended and begun anew: what its database says decides.
         Gives the clusters of those that are ended for good.
         """
-        ended = []
-        wanted = {follower.name: follower for follower in (layout.followers if layout is not None else ())}
-        for name, runtime in list(self._runtimes.items()):
-            if wanted.get(name) != runtime.follower:
-                del self._runtimes[name]
-                await runtime.close()
-                self._metrics.forget_standby(name)
-                if name not in wanted and runtime.cluster is not None:
-                    ended.append(runtime.cluster)
-        for name, follower in wanted.items():
-            if name not in self._runtimes:
-                self._runtimes[name] = _Runtime(follower, self._changed, self._failed(name))
-        self._runtimes = {name: self._runtimes[name] for name in wanted}
+        ended = await self._lay_out(layout.followers if layout is not None else ())
         for runtime in self._runtimes.values():
             await self._refer(spec, runtime, again=spec != self._spec)
         self._spec = spec
         return ended
+
+    async def _lay_out(self, wanted: Sequence[Follower]) -> list[tuple[Body, ClusterSpec]]:
+        """The new runtimes are in their places before any old one is awaited: probes look at all of them meanwhile."""
+        before, names = self._runtimes, {follower.name for follower in wanted}
+        self._runtimes = {}
+        for follower in wanted:
+            had = before.get(follower.name)
+            kept = had is not None and had.follower == follower
+            self._runtimes[follower.name] = had if had is not None and kept else self._begun(follower)
+        self._ending += [each for name, each in before.items() if self._runtimes.get(name) is not each]
+        ended = []
+        while self._ending:
+            runtime = self._ending[0]
+            await runtime.close()
+            self._ending.pop(0)
+            if runtime.follower.name not in names:
+                self._metrics.forget_standby(runtime.follower.name)
+                if runtime.cluster is not None:
+                    ended.append(runtime.cluster)
+        return ended
+
+    def _begun(self, follower: Follower) -> _Runtime:
+        return _Runtime(follower, self._changed, self._failed(follower.name))
 
     def _failed(self, name: str) -> Callable[[], None]:
         return lambda: self._metrics.failed_probe(name)
@@ -238,7 +264,7 @@ class Followers:
         found = []
         for name, runtime in self._runtimes.items():
             view = runtime.view(self._runtime_of(runtime.follower.source))
-            standing = stand(view, known[runtime.follower.source], at.state, self._dr, at.beating, at.wall, at.rpo)
+            standing = stand(view, known[runtime.follower.source], at, self._dr)
             known[name] = source_follower(view, standing)
             found.append(Stood(view, standing, runtime.cluster, runtime.site.place.address))
         return found
@@ -258,17 +284,18 @@ class Followers:
             standing = each.standing
             self._metrics.standby(each.follower.name, standing.lag, standing.ready)
             self._metrics.health(each.follower.name, each.view.site.verdict is Verdict.UP)
-            if standing.mark:
-                runtime.mark(self._dr, epoch)
+            runtime.mark(self._dr, epoch if standing.mark else None)
             source = self._runtime_of(each.follower.source).link_endpoint
-            config = follower_config(each.follower.link, source, runtime.site.link_endpoint, self._spec)
+            if standing.renew and each.view.link is not None:
+                runtime.renew(each.view.link.reseed)
+            config = follower_config(each.follower.link, source, runtime.site.link_endpoint, self._spec, runtime.ticket)
             runtime.links.want(config if standing.run else None)
 
     async def close(self) -> None:
         """End all of them."""
-        for name, runtime in self._runtimes.items():
+        for runtime in (*self._runtimes.values(), *self._ending):
             await runtime.close()
-            self._metrics.forget_standby(name)
+            self._metrics.forget_standby(runtime.follower.name)
 
 
 def essence(found: Sequence[Stood]) -> object:

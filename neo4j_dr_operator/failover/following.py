@@ -16,19 +16,27 @@ from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.figures import figures
+from neo4j_dr_operator.failover.reseed import HEALED, MENDED
 from neo4j_dr_operator.failover.secondaries import Follower
 from neo4j_dr_operator.failover.state import ControlState, Site
-from neo4j_dr_operator.failover.view import Seen, SiteView
+from neo4j_dr_operator.failover.view import Mark, Seen, SiteView
 from neo4j_dr_operator.health.verdict import Verdict
 
 LINK_EPOCH = 1
 """The epoch of every follower's link. Nothing ever raises it: an epoch of the pair says who may write, and a follower's
 source stays its source. Two workers of one link exclude each other by position and sequence."""
 
+FILLING = ("seeding", "reseeding", "catching-up")
+"""States of a link whose target is no exact copy yet."""
+
 
 @dataclass(frozen=True)
 class LinkReport:
-    """A follower's link as its worker last reported. Times in seconds since 1970."""
+    """A follower's link as its worker last reported. Times in seconds since 1970.
+
+    `reason`: None also while what is wrong has not lasted for `replication.retries` attempts. `reseed`: the request for
+    which the copy was last filled anew.
+    """
 
     state: str = "waiting"
     position: str | None = None
@@ -39,6 +47,7 @@ class LinkReport:
     message: str = ""
     seed: Mapping[str, Any] | None = None
     figures: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    reseed: str | None = None
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> LinkReport:
@@ -50,10 +59,11 @@ class LinkReport:
             float(beat) / 1000 if beat else None,
             report.get("readAt"),
             bool(report.get("caughtUp")),
-            error.get("reason"),
+            None if report.get("retrying") else error.get("reason"),
             error.get("message") or "",
             report.get("seed"),
             figures(report),
+            report.get("reseed"),
         )
 
 
@@ -71,6 +81,22 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What the pair says at one moment. `lag`: of its standby; `rpo`, `lag` and `wall` in seconds.
+
+    `reseed`: whether a copy that has lost its place may be filled anew by itself.
+    """
+
+    state: ControlState
+    seen: Seen
+    lag: float | None
+    beating: bool
+    wall: float
+    rpo: float | None
+    reseed: bool = False
+
+
+@dataclass(frozen=True)
 class FollowerView:
     """All that is seen of one follower. `problem`: what keeps its cluster from being reached, or was refused there."""
 
@@ -82,7 +108,10 @@ class FollowerView:
 
 @dataclass(frozen=True)
 class Standing:
-    """What follows from it. `mark`: whether its site node has to be written; `run`: whether its link should run.
+    """What follows from it.
+
+    `mark`: whether its site node has to be written; `run`: whether its link should run; `renew`: whether its copy is to
+    be filled anew.
 
     `ready`: it is an exact copy, no further behind than the RPO allows, and its source answers. `lag`: seconds behind
     the active site, None while unknown; `exact`: whether others may follow it.
@@ -96,18 +125,7 @@ class Standing:
     reason: str
     message: str
     lag: float | None = None
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the pair says at one moment. `lag`: of its standby; `rpo`, `lag` and `wall` in seconds."""
-
-    state: ControlState
-    seen: Seen
-    lag: float | None
-    beating: bool
-    wall: float
-    rpo: float | None
+    renew: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,12 +191,10 @@ def lag_of(link: LinkReport | None, source: Source, beating: bool, wall: float) 
     return None
 
 
-def stand(
-    view: FollowerView, source: Source, state: ControlState, dr: str, beating: bool, wall: float, rpo: float | None
-) -> Standing:
-    """Where a follower stands; `rpo` and `wall` in seconds, `dr` the resource as its databases know it."""
-    site, link, mark = view.site, view.link, view.site.mark
-    exact = (link is not None and link.state == "streaming") or (mark is not None and mark.inbound_phase == "streaming")
+def stand(view: FollowerView, source: Source, at: Moment, dr: str) -> Standing:
+    """Where a follower stands; `dr` is the resource as its databases know it."""
+    state, site, link, mark = at.state, view.site, view.link, view.site.mark
+    exact = _exact(link, mark)
     told = link.state if link is not None else "waiting"
     refused = _refused(view, dr)
     if refused is not None:
@@ -187,9 +203,18 @@ def stand(
     write = known and state.epoch > 0 and site.verdict is Verdict.UP
     write = write and (mark is not None and (mark.role == "absent" or mark.epoch < state.epoch))
     run = source.usable and known and mark is not None and mark.role != "absent"
-    lag = lag_of(link, source, beating, wall)
-    reason, message = _reason(view, source, exact, lag, rpo)
-    return Standing(told if run else "waiting", write, run, exact, reason == "Following", reason, message, lag)
+    lag = lag_of(link, source, at.beating, at.wall)
+    reason, message = _reason(view, source, exact, lag, at.rpo)
+    lost = link is not None and link.state == "failed" and link.reason in HEALED
+    renew = run and lost and (at.reseed or not exact)
+    return Standing(told if run else "waiting", write, run, exact, reason == "Following", reason, message, lag, renew)
+
+
+def _exact(link: LinkReport | None, mark: Mark | None) -> bool:
+    """Whether it is the source as it was after some transaction; a worker at work knows better than the last probe."""
+    if link is not None and link.state in ("streaming", *FILLING):
+        return link.state == "streaming"
+    return mark is not None and mark.inbound_phase == "streaming"
 
 
 def _refused(view: FollowerView, dr: str) -> Cause | None:
@@ -228,6 +253,9 @@ def _reason(view: FollowerView, source: Source, exact: bool, lag: float | None, 
         return "SourceDown", f"{source.name}: {link.message}"
     if source.trouble is not None:
         return source.trouble
+    if link is not None and link.reason in MENDED:
+        by_itself = "set spec.replication.reseed: automatic, or " if link.reason in HEALED else ""
+        return link.reason or "", f"{link.message}; {by_itself}empty the database of {name} to have it filled anew"
     if link is not None and link.reason is not None:
         return link.reason, link.message
     if link is None:

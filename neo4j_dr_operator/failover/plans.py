@@ -32,12 +32,15 @@ def link_config(
 
 
 def follower_config(
-    link: str, source: Endpoint | None, target: Endpoint | None, spec: DisasterRecoverySpec
+    link: str, source: Endpoint | None, target: Endpoint | None, spec: DisasterRecoverySpec, reseed: str | None = None
 ) -> LinkConfig | None:
-    """The link of a follower, which fills its database where that is empty; None while an address is not known."""
+    """The link of a follower, which fills its database where that is empty; None while an address is not known.
+
+    `reseed`: the request to fill it anew, if there is one.
+    """
     if source is None or target is None:
         return None
-    return _paced(LinkConfig(link, LINK_EPOCH, "seed", source, target), spec)
+    return _paced(LinkConfig(link, LINK_EPOCH, "seed", source, target, reseed=reseed), spec)
 
 
 def _paced(config: LinkConfig, spec: DisasterRecoverySpec) -> LinkConfig:

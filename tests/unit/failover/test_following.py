@@ -11,6 +11,7 @@ from machine_inputs import DR, down, following, seen
 from neo4j_dr_operator.failover.following import (
     FollowerView,
     LinkReport,
+    Moment,
     Source,
     Standing,
     lag_of,
@@ -39,8 +40,8 @@ def view(site: SiteView | None = None, link: LinkReport | None = STREAMING, **ot
 
 
 def standing(of: FollowerView, source: Source = SOURCE, state: ControlState | None = None, **other: Any) -> Standing:
-    known: dict[str, Any] = {"dr": DR, "beating": True, "wall": WALL, "rpo": None}
-    return stand(of, source, state or following(), **(known | other))
+    known: dict[str, Any] = {"lag": None, "beating": True, "wall": WALL, "rpo": None}
+    return stand(of, source, Moment(state or following(), seen(), **(known | other)), DR)
 
 
 def test_an_exact_copy_is_ready_and_its_lag_is_that_behind_the_active_site() -> None:
@@ -155,10 +156,33 @@ def test_a_follower_is_a_source_once_it_is_exact() -> None:
     filling = view(at(replace(MARKED, inbound_phase="seeding")), LinkReport("seeding"))
     found = source_follower(filling, standing(filling))
     assert (found.usable, found.trouble and found.trouble[0]) == (False, "SourceSeeding")
-    broken = view(link=replace(STREAMING, reason="TargetAltered"))
-    assert source_follower(broken, standing(broken)).trouble == ("SourceNotReady", "eu: TargetAltered: ")
+    broken = view(link=replace(STREAMING, reason="TargetAuthFailed"))
+    assert source_follower(broken, standing(broken)).trouble == ("SourceNotReady", "eu: TargetAuthFailed: ")
     gone = view(down(at()))
     assert (source_follower(gone, standing(gone)).trouble or ("",))[0] == "SourceDown"
+
+
+def test_a_lost_place_is_healed_only_where_the_resource_allows_it_or_nothing_can_be_lost() -> None:
+    lost = replace(STREAMING, state="failed", reason="PositionPruned", message="gone")
+    held = standing(view(link=lost))
+    assert (held.renew, held.ready, held.exact, held.reason) == (False, False, True, "PositionPruned")
+    assert "replication.reseed: automatic" in held.message
+    assert standing(view(link=lost), reseed=True).renew
+    assert standing(view(at(replace(MARKED, inbound_phase="seeding")), lost)).renew, "a half copy has nothing to lose"
+    replaced = replace(lost, reason="SourceReplaced")
+    assert not standing(view(link=replaced), reseed=True).renew
+    assert "empty the database" in standing(view(link=replaced), reseed=True).message
+
+
+def test_a_copy_that_is_filled_anew_is_no_source_whatever_the_last_probe_saw() -> None:
+    assert not standing(view(link=LinkReport("reseeding"))).exact
+    assert standing(view(link=LinkReport("attaching"))).exact
+
+
+def test_what_is_still_tried_again_does_not_count() -> None:
+    error = {"state": "streaming", "error": {"reason": "SourceUnreachable", "message": "m"}}
+    assert LinkReport.of(error).reason == "SourceUnreachable"
+    assert LinkReport.of(error | {"retrying": True}).reason is None
 
 
 def test_a_report_is_read_as_the_worker_writes_it() -> None:
