@@ -94,11 +94,19 @@ class Stage:
 
     def picture(self) -> str:
         """What ``kubectl neo4j-dr status`` shows."""
-        command = [sys.executable, "-m", "neo4j_dr_operator.cli", "status", manifests.RECOVERY]
+        return self._plugin("status", 1)  # 1: shown, and not healthy
+
+    def verified(self) -> str:
+        """What ``kubectl neo4j-dr verify`` shows of two graphs that must be equal."""
+        return self._plugin("verify", 0)
+
+    def _plugin(self, command: str, highest: int) -> str:
+        """What the plugin shows of the resource. Raises StoryError for an exit code above ``highest``."""
+        words = [sys.executable, "-m", "neo4j_dr_operator.cli", command, manifests.RECOVERY]
         settings = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_COLOR": "1", "COLUMNS": "110"}
-        done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
-        if done.returncode > 1:  # 1: shown, and not healthy
-            raise StoryError(f"kubectl neo4j-dr status\n{done.stderr.strip()}")
+        done = subprocess.run(words, env=settings, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        if done.returncode > highest:
+            raise StoryError(f"kubectl neo4j-dr {command}\n{(done.stdout + done.stderr).strip()}")
         return done.stdout.rstrip()
 
     def apply(self, manifest: dict[str, Any]) -> str:
