@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("link", help="internal: the worker of one link, driven by the operator")
     commands.add_parser("ship", help="internal: the log shipper of one archive, driven by the operator")
     commands.add_parser("backup", help="internal: takes one snapshot, driven by the operator")
+    commands.add_parser("restore", help="internal: brings one graph back, driven by the operator")
     crds = commands.add_parser("crds", help="write the CustomResourceDefinitions, or check them against the models")
     crds.add_argument("rest", nargs=argparse.REMAINDER, metavar="[--check] DIR")
     return parser
@@ -47,6 +48,10 @@ def main(argv: list[str] | None = None) -> int:
         from neo4j_dr_operator.backup.worker import main as back_up
 
         return back_up()
+    if arguments[:1] == ["restore"]:
+        from neo4j_dr_operator.restore.worker import main as restore
+
+        return restore()
     if arguments[:1] == ["crds"]:
         from neo4j_dr_operator.api.generated import main as write_crds
 

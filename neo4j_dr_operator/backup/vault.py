@@ -118,6 +118,11 @@ class Vault:
             raise ObjectAltered(f"{key}: its checksum does not fit")
         return data
 
+    def missing(self, ref: ChunkRef | AmendmentRef) -> ObjectMissing:
+        """What to say of an object that is not there."""
+        named = names.chunk if isinstance(ref, ChunkRef) else names.amendment
+        return ObjectMissing(f"{named(self._archive, ref.sha256)} is not there")
+
     def snapshots(self) -> list[SnapshotName]:
         """All there are, in their order."""
         found = (SnapshotName.of(name) for name in self._listed(names.snapshots(self._archive)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab import S3, Neo4j
+from tests.database.archive_process import BackUp, BackupProcess, Restore, RestoreProcess
 from tests.database.process import LinkProcess
 from tests.database.relay import Relay
 from tests.database.shipping_process import Ship, ShipProcess, Store
@@ -65,6 +66,35 @@ def ship(source: Neo4j, store: Store) -> Iterator[Ship]:
 
     def begin(*, origin: object = source, to: Store = store, **options: object) -> ShipProcess:
         running.append(ShipProcess(origin, to, **options))  # type: ignore[arg-type]
+        return running[-1]
+
+    yield begin
+    for worker in running:
+        worker.kill()
+
+
+@pytest.fixture
+def back_up(source: Neo4j, store: Store) -> Iterator[BackUp]:
+    """Start a backup of the source; all are killed in the end."""
+    running: list[BackupProcess] = []
+
+    def begin(**options: object) -> BackupProcess:
+        running.append(BackupProcess(source, store, **options))  # type: ignore[arg-type]
+        return running[-1]
+
+    yield begin
+    for worker in running:
+        worker.kill()
+
+
+@pytest.fixture
+def restore(target: Neo4j, store: Store) -> Iterator[Restore]:
+    """Start a restore into the target; all are killed in the end."""
+    running: list[RestoreProcess] = []
+
+    def begin(**options: object) -> RestoreProcess:
+        point = options.pop("point", {"snapshot": "newest"})
+        running.append(RestoreProcess(store, target, point, **options))  # type: ignore[arg-type]
         return running[-1]
 
     yield begin

@@ -44,6 +44,13 @@ class Store:
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return {key: self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
 
+    def put(self, key: str, data: bytes | None) -> None:
+        """Put an object by hand; None takes it away."""
+        if data is None:
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        else:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=data)
+
     def encryption(self, key: str) -> tuple[str | None, str | None]:
         """Algorithm and key of an object."""
         answer = self._client.head_object(Bucket=self.bucket, Key=key)

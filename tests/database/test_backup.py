@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-
-import pytest
 
 from lab import Neo4j
-from tests.database.archive_process import BackUp, BackupProcess
+from tests.database.archive_process import BackUp
 from tests.database.load import prepare
 from tests.database.shipping_process import Store
-
-
-@pytest.fixture
-def back_up(source: Neo4j, store: Store) -> Iterator[BackUp]:
-    """Start a backup of the source; all are killed in the end."""
-    running: list[BackupProcess] = []
-
-    def begin(**options: object) -> BackupProcess:
-        running.append(BackupProcess(source, store, **options))  # type: ignore[arg-type]
-        return running[-1]
-
-    yield begin
-    for worker in running:
-        worker.kill()
 
 
 def test_an_unchanged_graph_costs_nothing_and_a_change_little(source: Neo4j, store: Store, back_up: BackUp) -> None:

@@ -1,0 +1,196 @@
+"""From a real S3 back into a real database: exact at a snapshot, a time, a transaction; refused where it is not."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from lab import Neo4j
+from neo4j_dr_operator.graph.position import Position
+from tests.database.archive_process import BackUp, Restore
+from tests.database.load import Load, prepare
+from tests.database.raw import same
+from tests.database.shipping_process import ARCHIVE, PATH, Ship, Store
+from tests.database.values import EXTREMES, VALUES
+from tests.scenario.world import wait_for
+
+RULES = "SHOW INDEXES YIELD name, type, labelsOrTypes, properties, owningConstraint, state RETURN * ORDER BY name"
+
+
+def schema(server: Neo4j) -> list[dict[str, object]]:
+    """Indexes, those of constraints among them, without the bookkeeping's."""
+    return [row for row in server.query(RULES) if not str(row["labelsOrTypes"]).startswith("['__Neo4jDR")]
+
+
+def rfc3339(seconds: float) -> str:
+    """A time as somebody in India would write it."""
+    return datetime.fromtimestamp(seconds, timezone(timedelta(hours=5, minutes=30))).isoformat(timespec="milliseconds")
+
+
+def values(source: Neo4j) -> None:
+    """Every kind of value, on a node and on a relationship."""
+    source.query("CREATE (n:Values)-[r:HAS]->(n) SET n = $v, r = $v", v=VALUES)
+    source.query("CREATE (n:Extremes) SET " + ", ".join(f"n.{name} = {text}" for name, text in EXTREMES.items()))
+
+
+def last_transaction(source: Neo4j) -> int:
+    """What was committed last."""
+    return Position.decode(source.query("CALL db.cdc.current() YIELD id RETURN id")[0]["id"]).tx
+
+
+def under_load(source: Neo4j, back_up: BackUp, **options: object) -> dict[str, Any]:
+    """A backup that was scanning while the load ended, so that its position is the state in which the source stays."""
+    for seed in (1, 3, 5):
+        loads = [Load(source, seed + more, others=20_000) for more in (0, 1)]
+        for load in loads:
+            load.start()
+        wait_for("writes", lambda loads=loads: sum(load.transactions for load in loads) > 20, 60)
+        worker = back_up(**options)
+        worker.wait(lambda report: report["transactions"] > 10)
+        for load in loads:
+            load.stop()
+        last = last_transaction(source)
+        report = worker.done()
+        if report["positionTx"] >= last and report["transactions"] > 10:
+            return report
+    raise AssertionError("three backups were taken before the load ended")
+
+
+def test_a_snapshot_of_a_graph_that_is_written_to_is_exact(
+    source: Neo4j, target: Neo4j, back_up: BackUp, restore: Restore
+) -> None:
+    prepare(source, 20_000, 20_000)
+    source.query("MATCH (n:Old) WHERE n.uid % 10 = 3 DETACH DELETE n")
+    source.stop()
+    source.start()  # freed ids are handed out again, into the middle of what is being scanned
+    values(source)
+    report = under_load(source, back_up, amendment_bytes=5_000)
+    restored = restore().done()
+    nodes, relationships = same(source, target)
+    print(f"{report['transactions']} transactions meanwhile, {nodes} nodes, {relationships} relationships; {report}")
+    assert (restored["nodes"], restored["relationships"]) == (nodes, relationships)
+    assert schema(source) == schema(target)
+    assert restored["schema"] == []
+    assert target.query("MATCH (n:__Neo4jDR) RETURN labels(n) AS l") == [{"l": ["__Neo4jDR", "__Neo4jDRRestore"]}]
+
+
+def test_a_time_a_transaction_and_the_end(
+    source: Neo4j, target: Neo4j, store: Store, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    """Between two transactions, with an offset; what the archive cannot know is refused, naming what it can give."""
+    shipper = ship(interval=0.2)
+    shipper.shipping()
+    source.query("CREATE CONSTRAINT uid FOR (n:A) REQUIRE n.uid IS UNIQUE")
+    source.query("CREATE (:A {uid: 1})-[:R {w: 1}]->(:A {uid: 2})")
+    values(source)
+    back_up().done()
+    time.sleep(0.1)
+    source.query("MATCH (n:A {uid: 1}) SET n.uid = 3 CREATE (n)-[:R {w: 2}]->(:A {uid: 1})")
+    time.sleep(0.1)
+    between = time.time()
+    source.query("MATCH (n:A {uid: 2}) DETACH DELETE n")
+    middle = last_transaction(source)
+    source.query("CREATE (:A {uid: 4})")
+    shipper.shipped()
+
+    def uids() -> list[int]:
+        return [row["uid"] for row in target.query("MATCH (n:A) RETURN n.uid AS uid ORDER BY uid")]
+
+    assert restore(name="t", point={"time": rfc3339(between)}).done()["transactions"] == 1
+    assert uids() == [1, 2, 3]
+    again = restore(name="t", point={"time": rfc3339(between)}).done()
+    assert (again["nodes"], again["transactions"]) == (5, 0)
+    assert restore(name="other", point={"end": True}).refused()["reason"] == "TargetNotEmpty"
+    target.reset()
+    restore(name="tx", point={"transaction": middle}).done()
+    assert uids() == [1, 3]
+    target.reset()
+    report = restore(name="end", point={"end": True}).done()
+    assert report["positionTx"] == last_transaction(source)
+    same(source, target)
+    target.reset()
+    after = restore(point={"time": rfc3339(time.time() + 60)}).refused()
+    assert (after["reason"], "nearest before: 20" in after["message"]) == ("PointAfterEnd", True)
+    before = restore(point={"time": rfc3339(between - 3600)}).refused()
+    assert (before["reason"], "nearest after: 20" in before["message"]) == ("PointBeforeStart", True)
+    other = restore(point={"end": True}, database=str(uuid.uuid4())).refused()
+    assert other["reason"] == "WrongDatabase"
+    assert restore(archive="other/one").refused()["reason"] == "ArchiveMissing"
+    marker = store.objects()[f"{PATH.strip('/')}/{ARCHIVE}/archive.json"]
+    store.put(f"{PATH.strip('/')}/other/one/archive.json", marker)
+    several = restore().refused()
+    assert several["reason"] == "ArchiveAmbiguous"
+    assert f"{ARCHIVE}, other/one" in several["message"]
+    assert target.query("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+
+
+def test_what_was_altered_or_is_missing_is_refused_by_name(
+    source: Neo4j, target: Neo4j, store: Store, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    shipper = ship(interval=0.2)
+    shipper.shipping()
+    source.query("UNWIND range(1, 3000) AS i CREATE (:A {uid: i})-[:R]->(:B {uid: i})")
+    back_up().done()
+    for number in range(3):
+        source.query("CREATE (:C {uid: $n})", n=number)
+        shipper.shipped()
+    shipper.finish()
+    objects = store.objects()
+    segments = sorted(key for key in objects if key.endswith(".seg") and "/00000" in key)
+    (manifest,) = [key for key in objects if "/snapshots/" in key]
+    chunk = min(key for key in objects if "/chunks/" in key)
+    for key in (segments[-2], manifest, chunk):
+        whole = objects[key]
+        for reason, data in (
+            (
+                "ArchiveObjectAltered",
+                whole[: len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1 :],
+            ),
+            ("ArchiveObjectMissing", None),
+        ):
+            if key == manifest and data is None:
+                continue
+            store.put(key, data)
+            error = restore(name=f"{key}{reason}", point={"end": True}).refused()
+            assert (error["reason"], key.split("/", 1)[1] in error["message"]) == (reason, True), error
+            if key == chunk and data is not None:
+                target.reset()
+            assert target.query("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+            store.put(key, whole)
+    restore(name="whole", point={"end": True}).done()
+    same(source, target)
+
+
+def test_killed_at_ten_moments_it_goes_on(
+    source: Neo4j, target: Neo4j, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    prepare(source, 9_000, 9_000)
+    shipper = ship(interval=0.2)
+    shipper.shipping()
+    report = under_load(source, back_up)
+    loads = [Load(source, seed, others=9_000) for seed in (11, 12)]
+    for load in loads:
+        load.start()
+    wait_for("writes", lambda: sum(load.transactions for load in loads) > 200, 60)
+    for load in loads:
+        load.stop()
+    shipper.shipped()
+    struck = []
+    for seed in range(10):
+        chooser = random.Random(seed)
+        fault = f"{chooser.choice(('page', 'begin', 'commit', 'committed'))}:{chooser.randint(1, 3)}"
+        fault = ("surveyed:1", fault, "replayed:1")[(seed > 0) + (seed > 8)]
+        worker = restore(name="k", point={"end": True}, batch=40, environment={"NEO4J_DR_FAULT": fault})
+        code = worker.ended(60)
+        assert code == -signal.SIGKILL, f"{seed}, {fault}: ended with {code}: {worker.report}\n{worker.log[-2000:]}"
+        struck.append(f"{fault} {worker.report.get('state')}")
+    last = restore(name="k", point={"end": True}, batch=40).done()
+    nodes, relationships = same(source, target)
+    print(
+        f"killed at {', '.join(struck)}; {nodes} nodes, {relationships} relationships equal; {report['transactions']}"
+    )
+    assert (last["nodes"], last["relationships"]) == (nodes, relationships)

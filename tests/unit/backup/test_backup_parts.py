@@ -1,0 +1,198 @@
+"""Chunks that follow from the graph alone, manifests that no altered byte passes, and what retention may delete."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neo4j_dr_operator.backup import chunks
+from neo4j_dr_operator.backup.chunks import SPAN, Chunk, Cutter
+from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest, SchemaRef
+from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.backup.retention import Copy, Piece, Retention, keepable
+from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.shipping.reading import ArchiveBroken
+
+POSITION = base64.urlsafe_b64encode(struct.pack(">B16sqqq", 5, bytes(16), 7, 2**63 - 1, 1)).rstrip(b"=").decode()
+DAY = 86_400_000
+Row = tuple[int, list[str], dict[str, Any]]
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 3 * SPAN + 7),
+        st.lists(st.sampled_from(["A", "B", "ü"]), unique=True, max_size=2),
+        st.dictionaries(st.sampled_from("abc"), st.one_of(st.integers(-9, 9), st.floats(), st.text(max_size=3))),
+    ),
+    unique_by=lambda row: row[0],
+    max_size=60,
+).map(lambda found: sorted(found, key=lambda row: row[0]))
+
+
+def cut(found: list[Row], bounds: list[int]) -> list[Chunk]:
+    """What becomes of the rows when they are read in pages that end at ``bounds``."""
+    end = 3 * SPAN + 8
+    cutter, made, at = Cutter("nodes", 0), [], 0
+    for bound in [*sorted({min(bound, end) for bound in bounds}), end]:
+        page = [row for row in found if at <= row[0] < bound]
+        made += cutter.add(bound, [list(column) for column in zip(*page, strict=True)])
+        at = bound
+    return [*made, *cutter.close(end)]
+
+
+@given(rows, st.lists(st.integers(1, 3 * SPAN + 8), max_size=6), st.booleans())
+def test_chunks_do_not_depend_on_how_the_graph_was_read(found: list[Row], bounds: list[int], turned: bool) -> None:
+    shuffled = [(i, labels[::-1], dict(reversed(properties.items()))) for i, labels, properties in found]
+    made = cut(found, bounds)
+    assert cut(shuffled if turned else found, []) == made
+    back = [chunks.nodes(chunks.unpacked(chunk.packed(), len(chunk.plain))) for chunk in made]
+    assert [i for part in back for i in part.ids] == [i for i, _, _ in found]
+    for chunk, part in zip(made, back, strict=True):
+        assert chunk.first <= part.ids[0] <= part.ids[-1] < chunk.after
+        assert chunk.first // SPAN == (chunk.after - 1) // SPAN
+        assert chunk.count == len(part.ids)
+    read = [(part.names[key], values) for part in back for key, values in zip(part.keys, part.properties, strict=True)]
+    assert repr([(labels, sorted(values.items())) for labels, values in read]) == repr(
+        [(sorted(labels), sorted(values.items())) for _, labels, values in found]
+    )
+
+
+@given(st.integers(0, 2 * SPAN), st.data())
+def test_a_change_costs_the_chunk_it_stands_in(number: int, data: st.DataObject) -> None:
+    before = [(i, ["A"], {"a": i}) for i in range(0, 2 * SPAN + 1, 64)]
+    after = [(i, labels, {"a": -1} if i == number // 64 * 64 else values) for i, labels, values in before]
+    one, two = ({chunk.sha256 for chunk in cut(each, [])} for each in (before, after))
+    assert len(one) == 3
+    assert len(two - one) == 1
+
+
+def test_heavy_rows_end_a_chunk_early_and_always_in_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "HEAVY", 1000)
+    found: list[Row] = [(i, [], {"a": "x" * 300}) for i in range(10)]
+    made = cut(found, [4, 7])
+    assert [chunk.count for chunk in made] == [3, 3, 3, 1]
+    assert made == cut(found, [1, 2, 3])
+
+
+def test_relationships_and_values_that_json_lacks() -> None:
+    columns: list[list[Any]] = [[7, 9], ["R", "S"], [1, 2], [3, 4], [{"b": math.inf, "a": b"x"}, {}]]
+    data = chunks.encoded("relationships", columns)
+    back = chunks.relationships(data)
+    assert (back.ids, back.starts, back.ends, back.keys, back.names) == ([7, 9], [1, 2], [3, 4], [0, 1], ["R", "S"])
+    assert back.properties == [{"a": b"x", "b": math.inf}, {}]
+    with pytest.raises(ArchiveBroken):
+        chunks.nodes(data)
+    with pytest.raises(ValueError, match="serializable"):
+        chunks.encoded("nodes", [[1], [[]], [{"a": object()}]])
+
+
+MANIFEST = Manifest(
+    archive="ns/dr",
+    epoch=3,
+    segment=12,
+    site="primary",
+    database="a42cc1ff-4d57-46fb-aa27-300dd87bbdfc",
+    start=POSITION,
+    position=POSITION,
+    latest=1_700_000_000_000,
+    covered=1_700_000_005_000,
+    created=1_700_000_006_000,
+    nodes_end=10,
+    relationships_end=5,
+    schema=(SchemaRef("CONSTRAINT", "ü`", "CREATE CONSTRAINT …"), SchemaRef("INDEX", "l", "…", "NODE")),
+    chunks=(ChunkRef("a" * 64, "nodes", 0, 10, 10, 99), ChunkRef("b" * 64, "relationships", 0, 5, 1, 98)),
+    amendments=(AmendmentRef("c" * 64, POSITION, POSITION, 1, 2),),
+)
+
+
+def test_a_manifest_is_read_as_it_was_written() -> None:
+    data = MANIFEST.encode()
+    assert Manifest.decode(data) == MANIFEST
+    assert SnapshotName.of("any/path/" + MANIFEST.name.key("ns/dr")) == MANIFEST.name
+    assert MANIFEST.contents() == {"a" * 64, "b" * 64, "c" * 64}
+    assert dataclasses.replace(MANIFEST, segment=13).name > MANIFEST.name
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_no_altered_byte_of_a_manifest_passes(data: st.DataObject) -> None:
+    whole = MANIFEST.encode()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    other = data.draw(st.integers(0, 255).filter(lambda byte: byte != whole[at]))
+    cut_off = data.draw(st.booleans())
+    with pytest.raises(ArchiveBroken):
+        Manifest.decode(whole[:at] if cut_off else whole[:at] + bytes([other]) + whole[at + 1 :])
+
+
+# -- retention --------------------------------------------------------------------------------------------------------
+
+histories = st.lists(st.sampled_from(["segment", "snapshot", "failover", "day"]), min_size=1, max_size=60)
+
+
+def history(steps: list[str]) -> tuple[list[Copy], list[Piece], int]:
+    """Copies, segments, and the time of the end."""
+    copies, pieces, epoch, number, tx, now = [], [], 1, 0, 0, 0
+    for step in steps:
+        now += 1000
+        if step == "segment":
+            number, tx = number + 1, tx + 1
+            pieces.append(Piece(epoch, number))
+        elif step == "snapshot":
+            contents = frozenset({f"{epoch}-{number}", f"of {epoch}"})
+            copies.append(Copy(SnapshotName(epoch, number, tx, now), now, contents))
+        elif step == "failover":
+            epoch, number, tx = epoch + 1, 0, 0
+        else:
+            now += DAY
+    return copies, pieces, now
+
+
+@given(histories, st.one_of(st.builds(Retention, millis=st.integers(0, 9).map(lambda days: days * DAY)),
+                            st.builds(Retention, copies=st.integers(1, 5))))  # fmt: skip
+def test_retention_deletes_nothing_that_a_point_of_the_window_needs(steps: list[str], retention: Retention) -> None:
+    copies, pieces, now = history(steps)
+    kept = keepable(copies, pieces, retention, now)
+    assert (not copies) == (not kept.copies)
+    if retention.copies is not None:
+        assert len(kept.copies) == min(retention.copies, len(copies))
+        needed = copies[-retention.copies :]
+    else:
+        begin = now - (retention.millis or 0)
+        needed = [copy for copy in copies if copy.latest > begin]
+        base = [copy for copy in copies if copy.latest <= begin][-1:]
+        needed = base + needed
+    assert list(kept.copies) == needed
+    for copy in needed:
+        assert all(map(kept.needs, copy.contents))
+        behind = {piece for piece in pieces if piece.epoch == copy.name.epoch and piece.number > copy.name.segment}
+        assert behind <= kept.pieces
+    for epoch in {piece.epoch for piece in pieces}:
+        numbers = [piece.number for piece in kept.pieces if piece.epoch == epoch]
+        assert numbers
+        assert sorted(numbers) == list(range(min(numbers), max(numbers) + 1)), "no hole"
+    if not copies:
+        assert kept.pieces == set(pieces)
+
+
+def test_retention_deletes_what_nothing_needs() -> None:
+    copies, pieces, now = history(["snapshot", "segment", "segment", "day", "snapshot", "segment", "failover",
+                                      "segment", "segment", "snapshot"])  # fmt: skip
+    kept = keepable(copies, pieces, Retention(copies=1), now)
+    assert kept.pieces == {Piece(1, 3), Piece(2, 2)}
+    assert not kept.needs("1-0")
+    assert kept.needs("2-2")
+
+
+def test_retention_is_an_age_or_a_number() -> None:
+    assert Retention.parse("30d") == Retention(millis=30 * DAY)
+    assert Retention.parse("12h").millis == DAY // 2
+    assert Retention.parse("7") == Retention(copies=7)
+    for wrong in ("", "d", "0", "-1", "30 d", "1.5d", "7x"):
+        with pytest.raises(ConfigInvalid):
+            Retention.parse(wrong)

@@ -1,0 +1,174 @@
+"""Which point lies where, and which segments lead there: with made-up segments, whole, altered, and with gaps."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_segments import DATABASE, MILLIS, chunk, head, identifier, node, segment
+
+from neo4j_dr_operator.backup.manifest import Manifest
+from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
+from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.restore import reading
+from neo4j_dr_operator.restore.chain import Link, links
+from neo4j_dr_operator.restore.point import Point, millis, moment
+from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
+from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.chain import Tail
+from neo4j_dr_operator.shipping.segment import Segment, Start
+
+PER_SEGMENT = 3
+
+
+def manifest(tx: int, number: int = 0) -> Manifest:
+    """A snapshot at a transaction, begun when segment ``number`` was the last one."""
+    at = identifier(tx)
+    return Manifest(
+        archive="ns/dr",
+        epoch=1,
+        segment=number,
+        site="primary",
+        database=DATABASE,
+        start=at,
+        position=at,
+        latest=MILLIS + tx,
+        covered=MILLIS + tx,
+        created=0,
+        nodes_end=0,
+        relationships_end=0,
+        schema=(),
+        chunks=(),
+        amendments=(),
+    )
+
+
+class Archive:
+    """A chain: segment 1 without transactions, then three transactions in each; ``gap`` stands after a number."""
+
+    def __init__(self, count: int, gap: int | None = None, lost: int = 50) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.tx, self.previous, self.number = 0, None, 0
+        self._add(Start("first"))
+        for number in range(2, count + 1):
+            if number - 1 == gap:
+                last = identifier(self.tx)
+                self.tx += lost
+                self._add(Start("gap", last))
+            self._add(None, *range(self.tx + 1, self.tx + 1 + PER_SEGMENT))
+
+    previous: str | None
+
+    def _add(self, start: Start | None, *txs: int) -> None:
+        self.number += 1
+        header = head(self.number, self.previous, start)
+        header = type(header)(**{**vars(header), "position": identifier(self.tx)})
+        chunks = [chunk(node(tx, "c", tx, {"tx": tx}, "A")) for tx in txs] or [chunk()]
+        if not txs:
+            chunks[0].cursor, chunks[0].position = identifier(self.tx), Position.decode(identifier(self.tx))
+        made: Segment = segment(*chunks, header=header)
+        self.tx = max([self.tx, *txs])
+        self.previous = made.sha256
+        self.objects[names.segment("ns/dr", 1, self.number)] = made.data
+
+    @property
+    def tail(self) -> Tail:
+        """The end; the watermark is 5 ms and transactions on."""
+        assert self.previous is not None
+        seen = Position.decode(identifier(self.tx + 5))
+        return Tail(self.number, self.previous, Position.decode(identifier(self.tx)), seen, MILLIS + self.tx + 5)
+
+    def links(self, base: Manifest, point: Point) -> list[Link]:
+        """What is to be replayed."""
+        return links(base, point, self.tail, self.objects.get, lambda number: None)
+
+    def replayed(self, base: Manifest, point: Point) -> list[int]:
+        """The transactions that are replayed, as a restore takes them."""
+        replay = reading.Replay(self.links(base, point), self.objects.get, base.tx, point)
+        replay.start()
+        found = [tx for part in replay for tx in part.txs]
+        replay.join(10)
+        return found
+
+
+points = st.one_of(
+    st.builds(lambda n: Point(millis=MILLIS + n), st.integers(0, 24)),
+    st.builds(lambda n: Point(tx=n), st.integers(0, 24)),
+)
+
+
+@given(st.integers(1, 6), st.integers(0, 14), points)
+def test_a_point_gives_exactly_what_lies_before_it_or_is_refused(count: int, base: int, point: Point) -> None:
+    """Transaction n is committed n ms after the beginning, so times and numbers are one."""
+    archive = Archive(count)
+    base = min(base, archive.tx)
+    wanted = point.tx if point.tx is not None else (point.millis or 0) - MILLIS
+    start = manifest(base)
+    if wanted < base:
+        assert not point.holds(start)
+        return
+    assert point.holds(start)
+    if wanted > archive.tx + 5:
+        with pytest.raises(PointAfterEnd):
+            archive.links(start, point)
+        return
+    assert archive.replayed(start, point) == list(range(base + 1, min(wanted, archive.tx) + 1))
+
+
+def test_a_gap_is_not_crossed_and_both_its_sides_are_reached() -> None:
+    archive = Archive(5, gap=3)  # transactions 1..6, 50 lost, 57..
+    before = manifest(2)
+    assert archive.replayed(before, Point(tx=6)) == [3, 4, 5, 6]
+    for point in (Point(tx=7), Point(tx=58), Point(millis=MILLIS + 7), Point(millis=MILLIS + 58), Point()):
+        with pytest.raises(PointInGap, match="transaction 6"):
+            archive.links(before, point)
+    behind = manifest(56)
+    assert archive.replayed(behind, Point(tx=58)) == [57, 58]
+    assert archive.replayed(manifest(57), Point(tx=58)) == [58]
+
+
+def test_a_gap_into_an_earlier_state_is_not_taken_for_a_continuation() -> None:
+    archive = Archive(5, gap=3, lost=-4)
+    with pytest.raises(PointInGap):
+        archive.links(manifest(6), Point(tx=8))
+
+
+def test_every_object_on_the_way_is_looked_at() -> None:
+    base, point = manifest(0), Point(tx=9)
+    archive = Archive(5)
+    assert [link.changes for link in archive.links(base, point)] == [0, 3, 3, 3]
+    assert archive.replayed(manifest(4, number=2), point) == [5, 6, 7, 8, 9]
+    name = names.segment("ns/dr", 1, 3)
+    whole = archive.objects[name]
+    for at in range(0, len(whole), 7):
+        archive.objects[name] = whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
+        with pytest.raises(ObjectAltered, match=name):
+            archive.links(base, point)
+    archive.objects[name] = Archive(5, gap=3).objects[names.segment("ns/dr", 1, 2)]
+    with pytest.raises(ObjectAltered, match=name):
+        archive.links(base, point)
+    del archive.objects[name]
+    with pytest.raises(ObjectMissing, match=name):
+        archive.links(base, point)
+
+
+def test_a_snapshot_alone_covers_what_it_says() -> None:
+    base = manifest(4)
+    assert links(base, Point(tx=4), None, {}.get, lambda number: None) == []
+    assert links(base, Point(), None, {}.get, lambda number: None) == []
+    with pytest.raises(PointAfterEnd, match="transaction 4"):
+        links(base, Point(tx=5), None, {}.get, lambda number: None)
+
+
+def test_times_of_any_offset() -> None:
+    for text in ("2025-01-15T10:30:00Z", "2025-01-15T16:00:00+05:30", "2025-01-15t10:30:00.000999z"):
+        assert moment(millis(text)) == "2025-01-15T10:30:00.000Z"
+    for wrong in ("2025-01-15", "2025-01-15T10:30:00", "now", "", "2025-13-01T00:00:00Z"):
+        with pytest.raises(ConfigInvalid):
+            millis(wrong)
+    assert Point.parse({"transaction": 7, "epoch": 2}) == Point(tx=7, epoch=2)
+    assert Point.parse({"position": identifier(9)}) == Point(tx=9, database=DATABASE)
+    for raw in ({}, {"time": "2025-01-15T10:30:00Z", "transaction": 1}, {"position": "x"}):
+        with pytest.raises(ConfigInvalid):
+            Point.parse(raw)
