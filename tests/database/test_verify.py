@@ -21,6 +21,7 @@ from tests.database.load import Load, prepare
 from tests.database.process import ROOT, Address, endpoint
 from tests.database.values import VALUES
 from tests.database.verified import compared, way
+from tests.scenario.world import wait_for
 
 ELEMENTS = 40_000
 SMALL, LARGE = 10_000, 60_000
@@ -134,6 +135,34 @@ def test_every_planted_difference_is_found_and_named(copied: tuple[Neo4j, Neo4j]
     assert writer.stop() > 0
     some = compared(source, target, Options(limit=3, schema_patience=1.0))
     assert (len(some.differences), some.complete) == (3, False)
+
+
+def test_an_element_that_never_rests_is_judged_all_the_same(copied: tuple[Neo4j, Neo4j]) -> None:
+    source, target = copied
+    ended, counts = threading.Event(), [0]
+
+    def hurry() -> None:
+        with source.driver() as driver, driver.session(database="neo4j") as session:
+            while not ended.is_set():
+                session.run("MATCH (x:A) WHERE x.uid IN [1, 2, 3] SET x.n = coalesce(x.n, 0) + 1").consume()
+                counts[0] += 1
+
+    hurrying = threading.Thread(target=hurry, daemon=True)
+    hurrying.start()
+    try:
+        wait_for("writes", lambda: counts[0] > 20, 30)
+        before = counts[0]
+        verdict = compared(source, target)
+        assert verdict.equal, verdict.differences
+        assert verdict.rechecked >= 3
+        target.query("MATCH (x:A {uid: 2}) SET x:C")  # which no update of its properties takes away
+        (found,) = compared(source, target).differences
+        assert [(a.what, a.primary, a.standby) for a in found.aspects] == [("labels", ["A", "x y"], ["A", "C", "x y"])]
+        print(f"{counts[0] - before} changes of three elements meanwhile; {verdict.later} compared later")
+        assert counts[0] - before > 20
+    finally:
+        ended.set()
+        hurrying.join(30)
 
 
 def said(value: Any, k: int) -> str:
