@@ -87,3 +87,24 @@ def test_random_transactions(source: Neo4j, target: Neo4j, start: Start) -> None
             assert "TargetAltered" not in worker.errors
             assert nodes > 10
     assert worker.finish() == 0
+
+
+def test_random_transactions_while_a_copy_is_filled(source: Neo4j, target: Neo4j, start: Start) -> None:
+    """What the scan sees and what the stream brings meet in every order."""
+    for statement in SCHEMA:
+        source.query(statement)
+    with source.driver() as driver, driver.session(database="neo4j") as session:
+        making = Making(FIRST, session)
+        for _ in range(5 * TRANSACTIONS):
+            making.transaction()
+        worker = start(batch=20)
+        worker.wait(lambda report: report["state"] == "seeding")
+        written = 0
+        while worker.report["state"] != "streaming" or written < TRANSACTIONS:
+            assert worker.process.poll() is None, worker.report
+            making.transaction()
+            written += 1
+    worker.caught_up()
+    nodes, relationships = same(source, target)
+    print(f"{written} transactions meanwhile; {nodes} nodes, {relationships} relationships")
+    assert worker.finish() == 0
