@@ -27,6 +27,7 @@ POINTS = ("begin", "commit", "committed", "page", "checkpoint")
 _OPEN = ("begin", "commit", "page", "checkpoint")
 _REACH = 25
 MOMENTS = ("before", "sent", "after")
+NEAR = 3
 PATIENCE = 6
 """Moments of a call after which the one that was chosen for it is not waited for any more."""
 
@@ -74,7 +75,8 @@ class Strikes:
     ``NEO4J_DR_CALLS`` holds orders ``VERB:FILE``, parted by blanks. The file has the points (moment and call, a line)
     that are done with; every new one is added to it. ``record`` adds them and does nothing else; ``kill`` ends the
     process with SIGKILL at the first new point that it passes; ``cut`` closes the connection at every new point where
-    the answer is not read yet. ``kill@SEED`` strikes each call at one of its moments only, which the seed chooses.
+    the answer is not read yet. ``kill@SEED`` strikes each call at one of its moments only, which the seed chooses;
+    calls count as one when the last :data:`NEAR` functions on the way to them are the same.
     """
 
     def __init__(self, orders: Sequence[str]) -> None:
@@ -102,6 +104,8 @@ class Strikes:
 
     def pass_by(self, site: str, moment: str, cut: Callable[[], None]) -> None:
         """A call is at one of its moments."""
+        if self._seed is not None:
+            site = " > ".join(site.split(" > ")[-NEAR - 1 :])
         with self._lock:
             self._new("record", f"{moment}\t{site}")
             if self._chosen(site, moment) and self._new("kill", f"{moment}\t{site}"):
