@@ -71,10 +71,11 @@ class Database:
     """One database over connections of its own. Connections are made when needed, and again after they broke.
 
     ``timeout`` (seconds) bounds connecting, each wait for the server's next bytes, and on the server every transaction,
-    so that neither a half-open connection nor a forgotten lock holds anything up for longer.
+    so that neither a half-open connection nor a forgotten lock holds anything up for longer. ``in_order``: whichever
+    member of a cluster answers, it has got at least as far as those that answered before (bookmarks).
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, *, timeout: float | None = None, in_order: bool = False) -> None:
         """Nothing is sent yet. Raises :class:`errors.NotSupported` or :class:`errors.CertificateRejected`."""
         self.endpoint = endpoint
         self.timeout = endpoint.timeout if timeout is None else timeout
@@ -84,6 +85,7 @@ class Database:
         self._uri = uri
         self._lock = threading.Lock()
         self._driver: neo4j.Driver | None = None
+        self._order = neo4j.GraphDatabase.bookmark_manager() if in_order else None
 
     def _connected(self) -> neo4j.Driver:
         with self._lock:
@@ -101,7 +103,12 @@ class Database:
                 self._gate.check()
                 driver.verify_connectivity()
                 self._gate.accepted()
-        return driver.session(database=self.endpoint.database, default_access_mode=access, fetch_size=fetch)
+        return driver.session(
+            database=self.endpoint.database,
+            default_access_mode=access,
+            fetch_size=fetch,
+            bookmark_manager=self._order,
+        )
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:

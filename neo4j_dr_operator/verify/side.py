@@ -53,7 +53,7 @@ class Side:
     def __init__(self, name: str, endpoint: Endpoint, patience: float) -> None:
         """``patience``: seconds for which a lost connection is tried again. Nothing is sent yet."""
         self.name, self.patience = name, patience
-        self.database = Database(endpoint)
+        self.database = Database(endpoint, in_order=True)
         self.identity = ""
         """The database's id, which is in its element ids."""
         self.widest = 1.0
