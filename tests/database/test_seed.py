@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from lab import Neo4j
@@ -11,7 +12,8 @@ from tests.database.load import Load, prepare
 from tests.database.process import Address
 from tests.database.verified import assert_verified
 
-ELEMENTS = 200_000
+ELEMENTS = int(os.environ.get("NEO4J_DR_SEED_ELEMENTS", "200000"))
+PATIENCE = 120 + ELEMENTS / 2_000
 TRANSACTIONS = 2_000
 """Committed while the scan runs; on two idle cores that is 300 to 600 a second, here with whatever else runs."""
 
@@ -29,15 +31,15 @@ def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start)
     time.sleep(1.0)
     before, began = sum(writer.transactions for writer in writers), time.monotonic()
     worker = start(batch=2000)
-    worker.wait(lambda report: report["state"] in ("catching-up", "streaming"), 120)
+    worker.wait(lambda report: report["state"] in ("catching-up", "streaming"), PATIENCE)
     seconds = time.monotonic() - began
     during = sum(writer.transactions for writer in writers) - before
-    worker.streaming(120)
+    worker.streaming(PATIENCE)
     verdict = assert_verified(source, target)  # while it is written to
     print(f"verified in {verdict.seconds:.1f} s, {verdict.rechecked} looked at again")
     for writer in writers:
         writer.stop()
-    worker.caught_up(120)
+    worker.caught_up(PATIENCE)
     nodes, relationships = assert_equal(source.query, target.query)
     print(
         f"scan {seconds:.1f} s with {during / seconds:.0f} transactions/s; {nodes} nodes, {relationships} relationships"
