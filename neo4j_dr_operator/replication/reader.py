@@ -28,6 +28,8 @@ LOCKED_OUT = (errors.AuthenticationFailed, errors.CertificateRejected, errors.Pl
 """What somebody has to mend, here or at the server; a worker goes on looking."""
 AHEAD = 4
 """Pages that are read ahead, where they are not heavier than AHEAD_BYTES."""
+STILL = 0.5
+"""Seconds without a byte after which a connection counts as silent, once a new one has answered."""
 TOO_MUCH = (errors.TimedOut, errors.TransientFailure)
 """What a page can meet because it is large: the time limit, the server's memory."""
 
@@ -170,9 +172,15 @@ class Reader(threading.Thread):
         return chunk
 
     def hurry(self, silent: float) -> None:
-        """The source answers again on a new connection: ask anew where an answer was due for ``silent`` seconds."""
-        asked = self._asked
-        if asked is not None and time.monotonic() - asked > silent:
+        """The source answers again on a new connection: ask anew where an answer was due for ``silent`` seconds.
+
+        An answer that is still coming in, as that of a large transaction, is left alone.
+        """
+        asked, received = self._asked, self._database.traffic.received
+        if asked is None or time.monotonic() - asked <= silent:
+            return
+        self._stopping.wait(STILL)
+        if self._asked == asked and self._database.traffic.received == received:
             self._database.close()
 
     def _offer(self, page: Chunk, began: float) -> bool:
