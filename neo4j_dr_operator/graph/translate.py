@@ -104,6 +104,11 @@ _PREFIX: tuple[tuple[str, type[errors.DatabaseError], str], ...] = (
         errors.TransientFailure,
         "somebody, or the server, ended the transaction",
     ),
+    (
+        "Neo.ClientError.Transaction.LockClientStopped",
+        errors.TransientFailure,
+        "the transaction was ended while it waited for a lock",
+    ),
     ("Neo.DatabaseError.Transaction.", errors.StorageFailed, _STORAGE),
     (
         "Neo.ClientError.Cluster.NotALeader",

@@ -33,6 +33,7 @@ def server_error(code: str, message: str = "secret value 4711") -> Neo4jError:
         ("Neo.TransientError.Transaction.DeadlockDetected", errors.TransientFailure),
         ("Neo.ClientError.Cluster.NotALeader", errors.TransientFailure),
         ("Neo.ClientError.Transaction.Terminated", errors.TransientFailure),
+        ("Neo.ClientError.Transaction.LockClientStopped", errors.TransientFailure),
         ("Neo.DatabaseError.Transaction.TransactionLogError", errors.StorageFailed),
         ("Neo.TransientError.General.DatabaseUnavailable", errors.DatabaseUnreachable),
         ("Neo.ClientError.Procedure.ProcedureNotFound", errors.NotSupported),
