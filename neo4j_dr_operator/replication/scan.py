@@ -21,9 +21,9 @@ from neo4j_dr_operator.graph.cypher import BOOKKEEPING
 
 PAGE_BYTES = 8 << 20
 """Bytes of properties after which a page ends."""
-WIDTH = 128
+WIDTH = 64
 """Most ids of one record."""
-FETCH = 16
+FETCH = 32
 """Records asked for at a time."""
 READERS = 3
 AHEAD = 3
@@ -55,6 +55,20 @@ class Page:
     after: int
     columns: list[list[Any]]
     weight: int = 0
+
+    def parts(self) -> Iterator[Page]:
+        """The page in pieces of about :data:`PAGE_BYTES`, one row at least: a record can be far heavier than that."""
+        if self.weight <= 2 * PAGE_BYTES:
+            yield self
+            return
+        ids = self.columns[0]
+        first, begin, held = self.first, 0, 0
+        for row in range(len(ids)):
+            held += weight(self.columns[-1][row : row + 1])
+            if held >= PAGE_BYTES or row == len(ids) - 1:
+                after = ids[row + 1] if row + 1 < len(ids) else self.after
+                yield Page(first, after, [column[begin : row + 1] for column in self.columns], held)
+                first, begin, held = after, row + 1, 0
 
 
 def weight(properties: list[dict[str, Any]]) -> int:

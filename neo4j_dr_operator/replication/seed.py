@@ -194,9 +194,10 @@ class _Scan:
                 page = next(pages, None)
             if page is None:
                 return True
-            write(page)
-            if not self._go_on():
-                return False
+            for part in page.parts():
+                write(part)
+                if not self._go_on():
+                    return False
 
     def _nodes(self, page: Page) -> None:
         ids, labels, properties = page.columns

@@ -14,7 +14,7 @@ from neo4j_dr_operator.replication import link
 from neo4j_dr_operator.replication.link import LinkState
 from neo4j_dr_operator.replication.progress import seeding
 from neo4j_dr_operator.replication.repair import identical, mapped_between
-from neo4j_dr_operator.replication.scan import weight
+from neo4j_dr_operator.replication.scan import Page, weight
 
 OTHER_NAN = struct.unpack(">d", bytes.fromhex("7ff8000000000001"))[0]
 VALUES: list[Any] = [
@@ -46,6 +46,20 @@ def test_mapped_ids_of_a_range() -> None:
 def test_a_page_weighs_what_its_rows_hold() -> None:
     assert weight([{"a": 1, "b": "x" * 100}, {"c": b"12"}]) == 3 * 16 + 102
     assert weight([{"a": ["x" * 50, "y" * 50]}]) == 16 + 2 * 16 + 100
+
+
+def test_a_heavy_page_is_written_in_parts_that_join_without_a_gap() -> None:
+    rows = [{"t": "x" * size} for size in (5, 9 << 20, 3 << 20, 3 << 20, 3 << 20, 7)]
+    page = Page(10, 90, [[12, 20, 31, 40, 55, 60], rows], weight(rows))
+    parts = list(page.parts())
+    assert [(part.first, part.after, part.columns[0]) for part in parts] == [
+        (10, 31, [12, 20]),
+        (31, 60, [31, 40, 55]),
+        (60, 90, [60]),
+    ]
+    assert [row for part in parts for row in part.columns[1]] == rows
+    light = Page(0, 5, [[1], [{"a": 1}]], 16)
+    assert list(light.parts()) == [light]
 
 
 def test_progress_is_told_in_numbers() -> None:
