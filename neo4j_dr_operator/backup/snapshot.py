@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from neo4j_dr_operator import errors
@@ -77,6 +77,7 @@ class Snapshot:
         self._known: set[str] = set()
         self._refs: list[ChunkRef] = []
         self._puts: deque[Future[int]] = deque()
+        self._feed = _Feed()
         self._created = round(time.time() * 1000)
 
     def run(self) -> None:
@@ -86,7 +87,7 @@ class Snapshot:
         self._status.total = start.nodes_end + start.rels_end
         self._faults.at("attached")
         amendments = Amendments(self._config, start.position, self._created, self._amend)
-        with self._reading(start.position) as reader, ThreadPoolExecutor(UPLOADS, "put") as pool:
+        with self._reading(start.position) as reader, self._putting() as pool:
             self._status.become("scanning")
             self._scan("nodes", start.nodes_end, pool, reader, amendments)
             self._scan("relationships", start.rels_end, pool, reader, amendments)
@@ -96,9 +97,10 @@ class Snapshot:
             barrier, now = self._asked(self._look)
             self._catch_up(reader, amendments, max(barrier.tx, _known_tx(tail, start.position)))
         amendments.close()
-        manifest = self._manifest(start, amendments, tail)
-        earlier = min(clock, start.position.commit_millis + MARGIN_MILLIS if start.position.commit_millis else clock)
-        self._put(_timed(manifest, max(earlier, amendments.latest), max(barrier.commit_millis, now - MARGIN_MILLIS)))
+        first = start.position.commit_millis
+        latest = max(min(clock, first + MARGIN_MILLIS) if first else clock, amendments.latest)
+        covered = max(barrier.commit_millis, now - MARGIN_MILLIS, amendments.latest)
+        self._put(self._manifest(start, amendments, tail, latest, covered))
         if self._config.retention is not None:
             self._prune()
 
@@ -124,13 +126,24 @@ class Snapshot:
 
     @contextmanager
     def _reading(self, start: Position) -> Iterator[Reader]:
-        reader = Reader(self._source, start.text, BATCH, 1.0, _Feed())
+        reader = Reader(self._source, start.text, BATCH, 1.0, self._feed)
         reader.start()
         try:
             yield reader
         finally:
             reader.stop()
             reader.join()
+
+    @contextmanager
+    def _putting(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads that put chunks. What fails beside them ends them, too, however long the store has not answered."""
+        with ThreadPoolExecutor(UPLOADS, "put") as pool:
+            try:
+                yield pool
+            except errors.DrError:
+                self._patience.stopping.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     # -- scanning --------------------------------------------------------------------------------------------------
 
@@ -197,6 +210,7 @@ class Snapshot:
         while amendments.position.tx < tx:
             self._take(reader, amendments, TAKE_SECONDS)
             self._patience.well()
+            self._status.problem = self._feed.source_problem
 
     def _amend(self, segment: Segment) -> None:
         self._status.bytes += self._vault.put_amendment(segment)
@@ -204,7 +218,8 @@ class Snapshot:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def _manifest(self, start: Start, amendments: Amendments, tail: Tail | None) -> Manifest:
+    def _manifest(self, start: Start, amendments: Amendments, tail: Tail | None, latest: int, covered: int) -> Manifest:
+        """See :class:`Manifest` for the two times."""
         rules = self._asked(self._rules)
         config = self._config
         return Manifest(
@@ -215,8 +230,8 @@ class Snapshot:
             database=start.position.database,
             start=start.position.text,
             position=amendments.position.text,
-            latest=0,
-            covered=0,
+            latest=latest,
+            covered=covered,
             created=self._created,
             nodes_end=start.nodes_end,
             relationships_end=start.rels_end,
@@ -267,7 +282,7 @@ class Snapshot:
 
 def _whole(kind: Kind, columns: list[list[Any]]) -> list[list[Any]]:
     """Without relationships that were deleted while they were read: the stream tells the same."""
-    if kind == "nodes" or not columns or (all(columns[1]) and min(*columns[2], *columns[3], 0) >= 0):
+    if kind == "nodes" or not columns or (all(columns[1]) and min((*columns[2], *columns[3], 0)) >= 0):
         return columns
     rows = [row for row in zip(*columns, strict=True) if row[1] and row[2] >= 0 and row[3] >= 0]
     return [list(column) for column in zip(*rows, strict=True)]
@@ -276,7 +291,3 @@ def _whole(kind: Kind, columns: list[list[Any]]) -> list[list[Any]]:
 def _known_tx(tail: Tail | None, start: Position) -> int:
     """The transaction at which the epoch's segments end, where they are of the same database."""
     return tail.position.tx if tail is not None and tail.position.same_stream(start) else 0
-
-
-def _timed(manifest: Manifest, latest: int, covered: int) -> Manifest:
-    return replace(manifest, latest=latest, covered=covered)

@@ -100,18 +100,20 @@ class Replay(threading.Thread):
 
     def run(self) -> None:
         """Until the point, or the last segment's end."""
-        end: errors.DrError | None = None
+        end: errors.DrError | None = errors.DrError("taking a segment apart failed")  # unless it ends in another way
         try:
             for link, data in ahead(self._links, lambda link: fetched(link, self._fetch)):
                 for chunk in transactions(link.name, data, self._after, self._point):
                     self._offer(chunk)
                     if self._stopping.is_set():
                         return
+            end = None
         except _Passed:
-            pass
+            end = None
         except errors.DrError as error:
             end = error
-        self._offer(end)
+        finally:
+            self._offer(end)
 
     def _offer(self, what: Chunk | errors.DrError | None) -> None:
         while not self._stopping.is_set():

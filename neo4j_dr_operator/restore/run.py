@@ -70,7 +70,7 @@ class Restore:
         status.done = status.checked = 0
         note = target.noted(self._target, config.restore, config.asked)
         if note is not None and note.complete:
-            self._tell(note)
+            self._leave(note)
             return
         archive = note.archive if note else find(self._bucket, config.archive)
         vault = Vault(self._bucket, archive, None, self._patience.trouble)
@@ -258,12 +258,15 @@ class Restore:
             )
         status.become("indexing")
         status.schema = schema.make(self._config.target, manifest.schema, indexes=not self._config.skip_indexes)
-        done = target.end(writer, note, *held, self._config.clean)
+        done = target.end(writer, note, *held)
         self._faults.at("ended")
-        self._tell(done)
+        self._leave(done)
 
-    def _tell(self, note: Noted) -> None:
+    def _leave(self, note: Noted) -> None:
+        """Clean up behind a complete restore, if asked to, and say what it was."""
         status = self._status
+        if self._config.clean and link.read(self._target, target.link_name(note.restore)) is not None:
+            target.clean(self._attach())
         status.archive, status.snapshot = note.archive, note.snapshot
         status.nodes, status.relationships = note.nodes, note.relationships
         status.position, status.position_tx = note.position, Position.decode(note.position).tx

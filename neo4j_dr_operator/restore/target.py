@@ -26,10 +26,8 @@ _BEGIN = (
     f"CREATE (l:{BOOKKEEPING}:{LINK}) SET l = $link, l.targetDb = split(elementId(l), ':')[1] "
     f"CREATE (r:{BOOKKEEPING}:{RESTORE}) SET r = $restore RETURN l.targetDb"
 )
-_END = (
-    f"MATCH (r:{RESTORE} {{restore: $restore}}) SET r.complete = true, r += $values WITH r "
-    f"OPTIONAL MATCH (l:{LINK} {{link: $link}}) WHERE $clean DELETE l RETURN count(*)"
-)
+_END = f"MATCH (r:{RESTORE} {{restore: $restore}}) SET r.complete = true, r += $values RETURN count(*)"
+_DROP = f"MATCH (l:{LINK} {{link: $link}}) DELETE l RETURN count(*)"
 
 
 @dataclass(frozen=True)
@@ -111,18 +109,17 @@ def begin(database: Database, note: Noted, manifest: Manifest) -> LinkState:
     return LinkState.of({**state.properties(), "targetDb": target})
 
 
-def end(writer: LinkWriter, note: Noted, nodes: int, relationships: int, clean: bool) -> Noted:
-    """Note the end; with ``clean`` everything else that the restore kept in the target goes. May be repeated."""
+def end(writer: LinkWriter, note: Noted, nodes: int, relationships: int) -> Noted:
+    """Note the end. May be repeated."""
     state = writer.state
-    values = {
-        "nodes": nodes,
-        "relationships": relationships,
-        "position": state.cursor,
-        "at": state.commit_millis,
-    }
-    if clean:
-        checkpoint.clear(writer)
-    writer.database.write(_END, restore=note.restore, link=state.link, clean=clean, values=values)
+    values = {"nodes": nodes, "relationships": relationships, "position": state.cursor, "at": state.commit_millis}
+    writer.database.write(_END, restore=note.restore, values=values)
     return replace(
         note, complete=True, nodes=nodes, relationships=relationships, position=state.cursor, at=state.commit_millis
     )
+
+
+def clean(writer: LinkWriter) -> None:
+    """Remove what a complete restore kept in the target, but for its note. May be repeated while the link is there."""
+    checkpoint.clear(writer)
+    writer.database.write(_DROP, link=writer.state.link)

@@ -21,6 +21,7 @@ class BackupProcess(WorkerProcess):
         epoch: int = 1,
         retention: str | None = None,
         timeout: float = 10.0,
+        encrypted: bool = False,
         amendment_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -34,7 +35,7 @@ class BackupProcess(WorkerProcess):
             destination=store.destination(),
             timeout=timeout,
             kmsKeyId=None,
-            encrypted=False,
+            encrypted=encrypted,
             retention=retention,
             amendmentBytes=amendment_bytes,
         )

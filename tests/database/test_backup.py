@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 
 from lab import Neo4j
-from tests.database.archive_process import BackUp
+from tests.database.archive_process import BackUp, Restore
 from tests.database.load import prepare
-from tests.database.shipping_process import Store
+from tests.database.raw import same
+from tests.database.shipping_process import PATH, Ship, Store
 
 
 def test_an_unchanged_graph_costs_nothing_and_a_change_little(source: Neo4j, store: Store, back_up: BackUp) -> None:
@@ -39,3 +40,48 @@ def test_a_killed_backup_leaves_no_snapshot_and_its_chunks_serve_the_next(
     print(f"{struck} kills; then {last['chunksNew']} of {last['chunks']} chunks were new")
     assert last["chunksNew"] == 0
     assert last["nodes"] == last["relationships"] == 20_000
+
+
+def test_retention_deletes_what_nothing_needs_and_no_more(
+    source: Neo4j, target: Neo4j, store: Store, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    shipper = ship(interval=0.2)
+    shipper.shipping()
+    reports = []
+    for number in range(3):
+        source.query("UNWIND range(1, 200) AS i CREATE (:A {uid: $n * 1000 + i})", n=number)
+        shipper.shipped()
+        reports.append(back_up(retention="2").done())
+        source.query("CREATE (:B {uid: $n})", n=number)
+        shipper.shipped()
+    objects = store.objects()
+    snapshots = sorted(key for key in objects if "/snapshots/" in key)
+    assert snapshots == sorted(f"{PATH.strip('/')}/{report['snapshot']}" for report in reports[1:])
+    chunks = {key for key in objects if "/chunks/" in key}
+    assert len(chunks) == 2, "one range of nodes in each of two snapshots"
+    segments = sorted(key for key in objects if key.endswith(".seg") and "/amendments/" not in key)
+    assert [report["pruned"] for report in reports] == [1, 1, 4], "segments before the oldest snapshot, then the first one"
+    print(f"deleted {reports[2]['pruned']} objects: left {len(segments)} segments, {len(chunks)} chunks")
+    assert reports[2]["pruneError"] is None
+    assert segments[0].endswith("000000000005.seg"), "the oldest snapshot that is kept was begun behind segment 4"
+    source.query("CREATE (:C)")
+    shipper.shipped()
+    assert shipper.errors == []
+    restore(point={"end": True}).done()
+    same(source, target)
+    target.reset()
+    restore(name="older", point={"snapshot": reports[1]["snapshot"]}).done()
+    assert target.query("MATCH (n) RETURN count(n) AS n") == [{"n": 401}]
+    target.reset()
+    assert restore(point={"transaction": 1}).refused()["reason"] == "PointBeforeStart"
+
+
+def test_nothing_of_the_graph_goes_to_a_store_that_does_not_encrypt(
+    source: Neo4j, store: Store, back_up: BackUp
+) -> None:
+    """This one takes the wish and does not fulfil it, without an error."""
+    source.query("CREATE (:A {secret: 'x'})")
+    worker = back_up(encrypted=True)
+    assert worker.ended() == 3
+    assert worker.report["error"]["reason"] == "NotEncrypted"
+    assert [key.rpartition("/")[2] for key in store.objects()] == ["encryption-probe"]
