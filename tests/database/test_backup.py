@@ -60,7 +60,7 @@ def test_retention_deletes_what_nothing_needs_and_no_more(
     chunks = {key for key in objects if "/chunks/" in key}
     assert len(chunks) == 2, "one range of nodes in each of two snapshots"
     segments = sorted(key for key in objects if key.endswith(".seg") and "/amendments/" not in key)
-    assert [report["pruned"] for report in reports] == [1, 1, 4], "segments before the oldest snapshot, then the first one"
+    assert [report["pruned"] for report in reports] == [1, 1, 4], "what stands before the oldest one"
     print(f"deleted {reports[2]['pruned']} objects: left {len(segments)} segments, {len(chunks)} chunks")
     assert reports[2]["pruneError"] is None
     assert segments[0].endswith("000000000005.seg"), "the oldest snapshot that is kept was begun behind segment 4"
