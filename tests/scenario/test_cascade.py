@@ -77,7 +77,7 @@ def cluster(site: str, database: Neo4j) -> dict[str, Any]:
 
 
 def with_ap(printed: dict[str, Any]) -> dict[str, Any]:
-    """The guide's resource with a fourth region, which follows the third."""
+    """The guide's resource with a fourth region, which follows the third; whoever loses its place is filled anew."""
     spec = printed["spec"]
     item = {"name": AP, "clusterRef": CLUSTERS[AP], "region": REGIONS[AP]}
     topology = spec["replication"]["topology"]
@@ -85,7 +85,7 @@ def with_ap(printed: dict[str, Any]) -> dict[str, Any]:
     longer = {**topology, "secondaries": [*topology["secondaries"], edge]}
     more = {
         "secondaryClusters": [*spec["secondaryClusters"], item],
-        "replication": {**spec["replication"], "topology": longer},
+        "replication": {**spec["replication"], "topology": longer, "reseed": "automatic"},
     }
     return {**printed, "spec": {**spec, **more}}
 
@@ -114,7 +114,22 @@ def everywhere(of: World, query: str, *sites: str) -> None:
         wait_for(f"{query} at {site}", lambda s=site: of.sites[s].query(query)[0]["there"], 60, 0.2)
 
 
-def test_the_guides_cascade(regions: World) -> None:
+@pytest.fixture
+def active() -> list[str]:
+    """Where the writer writes to."""
+    return ["primary"]
+
+
+@pytest.fixture
+def writer(regions: World, active: list[str]) -> Iterator[Writer]:
+    """A client that writes while it is not paused."""
+    made = Writer(regions.sites, lambda: active[0])
+    made.pause()
+    yield made
+    made.stop()
+
+
+def test_the_guides_cascade(regions: World, writer: Writer, active: list[str]) -> None:
     """The manifest as printed; a chain that grows and shrinks; a switchover; deaths along the chain."""
     primary, west = regions.sites["primary"], regions.sites["secondary"]
     primary.query("UNWIND range(1, 400) AS i CREATE (:Person {uid: i})-[:KNOWS {uid: i}]->(:Pet {uid: -i})")
@@ -132,7 +147,7 @@ def test_the_guides_cascade(regions: World) -> None:
     assert {c["type"]: c["status"] for c in status["conditions"]} == {"Ready": "True", "ReadOnly": "False"}
 
     # a region is added, behind the last one, while the chain is written to and every worker is killed
-    writer = Writer(regions.sites, lambda: regions.status().get("activeSite") or "primary")
+    writer.resume()
     regions.apply(with_ap(printed))
     wait_for("both links and the new one run", lambda: len(regions.operator.workers()) == 3, 60)
     for pid in regions.operator.workers():
@@ -142,9 +157,23 @@ def test_the_guides_cascade(regions: World) -> None:
     assert regions.metrics()[series(regions, "standby_ready", AP)] == 1
     assert 0 <= regions.metrics()[series(regions, "standby_lag_seconds", AP)] < 30
 
+    # the third region loses what its change stream was: only the fourth has to be filled anew, and is
+    eu = regions.sites[EU]
+    eu.query("CALL lab.cdc.configure({mode: 'OFF'})")
+    applied = eu.query("MATCH (l:`__Neo4jDRLink`) RETURN l.seq AS seq")[0]["seq"]
+    everywhere(regions, f"MATCH (l:`__Neo4jDRLink`) RETURN l.seq > {applied} AS there", EU)
+    eu.query("CALL lab.cdc.configure({mode: 'FULL'})")
+    again = "MATCH (l:`__Neo4jDRLink`) RETURN sum(CASE WHEN l.reseed > '' THEN 1 ELSE 0 END) > 0 AS there"
+    everywhere(regions, again, AP)
+    await_standby(regions, AP, True, "Following")
+    assert not regions.sites[EU].query(again)[0]["there"]
+
     # the second region takes over; the third goes on following it, the fourth the third
+    writer.pause()  # an old primary that follows is open, and a client that goes on there alters it
     regions.request("secondary")
     regions.settled("secondary")
+    active[0] = "secondary"
+    writer.resume()
     west.query("CREATE (:After {uid: 1})")
     everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU, AP)
     assert (await_standby(regions, EU, True)["source"], standby(regions, WEST)["state"]) == ("secondary", "active")
