@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from neo4j_dr_operator.graph.bolt_sync import Row, Transaction
 from neo4j_dr_operator.graph.columns import Ids
 from neo4j_dr_operator.graph.element_map import FlatMap, MapChange
 from neo4j_dr_operator.replication import portions
-from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
+from neo4j_dr_operator.replication.fold import Net, Nodes, Properties, Relationships
 from neo4j_dr_operator.replication.link import LinkWriter
 
 USUAL_CHANGES = 10_000
@@ -138,6 +138,7 @@ class Batch:
     def _update_nodes(self, rows: Nodes) -> None:
         for some in self._parts(rows):
             targets = self._known(self._nodes, some.ids)
+            self._unset(cypher.CLEAR_NODES, self._x4, targets, some.properties)
             self._count(
                 len(some.ids),
                 cypher.UPDATE_NODES,
@@ -149,6 +150,7 @@ class Batch:
     def _relabel_nodes(self, rows: Nodes) -> None:
         for some in self._parts(rows):
             targets = self._known(self._nodes, some.ids)
+            self._unset(cypher.CLEAR_NODES, self._x4, targets, some.properties)
             self._count(
                 len(some.ids),
                 cypher.RELABEL_NODES,
@@ -179,6 +181,7 @@ class Batch:
     def _update_relationships(self, rows: Relationships) -> None:
         for some in self._parts(rows):
             targets = self._known(self._relationships, some.ids)
+            self._unset(cypher.CLEAR_RELATIONSHIPS, self._x5, targets, some.properties)
             self._count(
                 len(some.ids),
                 cypher.UPDATE_RELATIONSHIPS,
@@ -223,6 +226,7 @@ class Batch:
     def _overwrite(self, rows: Nodes) -> None:
         for some in self._parts(select_nodes(rows, self._nodes.find(rows.ids) >= 0)):
             targets = self._known(self._nodes, some.ids)
+            self._unset(cypher.CLEAR_NODES, self._x4, targets, some.properties)
             self._count(
                 len(some.ids),
                 cypher.OVERWRITE_NODES,
@@ -254,6 +258,15 @@ class Batch:
             part = targets[first : first + portions.STATEMENT_ROWS]
             self._count(len(part), query, x=prefix, a=part)
 
+    def _unset(self, query: str, prefix: str, targets: list[int], properties: Sequence[Properties]) -> None:
+        """Empty the elements whose new values the server might take for their old ones.
+
+        5.26 passes over ``SET`` of -0.0 where 0.0 stands, and of one NaN over another: they compare as equal. In the
+        source the value was removed in between, or the element was another one, and both are folded away.
+        """
+        hard = [target for target, row in zip(targets, properties, strict=True) if any(map(_same_but, row.values()))]
+        self._by_ids(query, prefix, hard)
+
     def _known(self, elements: FlatMap, ids: Sequence[int] | Ids) -> list[int]:
         targets = elements.find(ids)
         if len(targets) and int(targets.min()) < 0:
@@ -283,6 +296,11 @@ class Batch:
         if len(got) != wanted:
             raise errors.TargetAltered(f"the target took {len(got)} of {wanted} elements")
         return got
+
+
+def _same_but(value: Any) -> bool:
+    """Whether there is another value that compares as equal, or as unordered, and has other bits."""
+    return value.__class__ is float and (value == 0.0 or value != value)
 
 
 def _mapped(elements: FlatMap, ids: list[int]) -> Ids:

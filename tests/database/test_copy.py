@@ -81,6 +81,19 @@ def test_unique_values_move_and_ids_are_reused(source: Neo4j, target: Neo4j, sta
     assert worker.finish() == 0
 
 
+def test_a_value_gives_way_to_one_that_compares_as_equal(source: Neo4j, target: Neo4j, start: Start) -> None:
+    """5.26 passes over SET of -0.0 where 0.0 stands: a removal in between, folded away, must not be missed."""
+    source.query("CREATE (:A {uid: 1, x: 0.0})-[:R {uid: 1, x: -0.0}]->(:B {uid: 2, x: 0.0})")
+    first = start()
+    first.caught_up()
+    assert first.finish() == 0
+    source.query("MATCH (n)-[r]->(m) REMOVE n.x, r.x, m.x")
+    source.query("MATCH (n:A)-[r]->(m) SET n.x = -0.0, r.x = 0.0, m.x = -0.0, m:C")
+    start("attach").caught_up()
+    assert [str(row["x"]) for row in target.query("MATCH (n) WHERE n.uid > 0 RETURN n.x AS x")] == ["-0.0"] * 2
+    assert_equal(source.query, target.query)
+
+
 def test_one_transaction_larger_than_a_batch(source: Neo4j, target: Neo4j, start: Start) -> None:
     worker = start(batch=100)
     worker.streaming()
