@@ -75,11 +75,11 @@ def ship(source: Neo4j, store: Store) -> Iterator[Ship]:
 
 @pytest.fixture
 def back_up(source: Neo4j, store: Store) -> Iterator[BackUp]:
-    """Start a backup of the source; all are killed in the end."""
+    """Start a backup of the source (to store unless said otherwise); all are killed in the end."""
     running: list[BackupProcess] = []
 
-    def begin(**options: object) -> BackupProcess:
-        running.append(BackupProcess(source, store, **options))  # type: ignore[arg-type]
+    def begin(*, to: Store = store, **options: object) -> BackupProcess:
+        running.append(BackupProcess(source, to, **options))  # type: ignore[arg-type]
         return running[-1]
 
     yield begin
@@ -89,12 +89,12 @@ def back_up(source: Neo4j, store: Store) -> Iterator[BackUp]:
 
 @pytest.fixture
 def restore(target: Neo4j, store: Store) -> Iterator[Restore]:
-    """Start a restore into the target; all are killed in the end."""
+    """Start a restore into the target (from store unless said otherwise); all are killed in the end."""
     running: list[RestoreProcess] = []
 
-    def begin(**options: object) -> RestoreProcess:
+    def begin(*, of: Store = store, **options: object) -> RestoreProcess:
         point = options.pop("point", {"snapshot": "newest"})
-        running.append(RestoreProcess(store, target, point, **options))  # type: ignore[arg-type]
+        running.append(RestoreProcess(of, target, point, **options))  # type: ignore[arg-type]
         return running[-1]
 
     yield begin
