@@ -1,7 +1,7 @@
 """`spec.secondaryClusters`: items by name, which of them is the site `secondary`, whom every other one follows. Pure.
 
 One item, the first by priority, is the standby of the pair: it takes over. Every other one is a *follower*: a copy with
-a link of its own from a source that stays the same whoever is active (docs/decisions/0004-several-standbys.md).
+a link of its own from a source that stays the same whoever is active (docs/decisions/0002-several-standbys.md).
 """
 
 from __future__ import annotations
