@@ -58,7 +58,7 @@ endef
 
 # -- see it ------------------------------------------------------------------------------------------------------------
 .PHONY: demo
-demo: doctor ## the story in the terminal: replication, switchover, failover, API (CHAPTERS=..., KEEP=1)
+demo: doctor ## the story in the terminal: replication, repair, switchover, failover, API (CHAPTERS=..., KEEP=1)
 	$(call beside-builds,CHAPTERS="$(CHAPTERS)" KEEP="$(KEEP)" $(PY) -m $(DEMO))
 
 .PHONY: lab

@@ -1,8 +1,8 @@
 """``python -m demo``: tell the story.
 
-``CHAPTERS`` names the chapters to tell (``all``, or of replicate, switchover, failover, api; the first always is). With
-``KEEP=1`` everything is left running in the end. Exit code 0 only if everything checked out, 1 if not, 2 for a wrong
-chapter, 130 after Ctrl-C.
+``CHAPTERS`` names the chapters to tell (``all``, or of those in :data:`demo.chapters.CHAPTERS`; the first always is).
+With ``KEEP=1`` everything is left running in the end. Exit code 0 only if everything checked out, 1 if not, 2 for a
+wrong chapter, 130 after Ctrl-C.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from demo import archive, manifests, workload
+from demo.repair import repair
 from demo.stage import Stage, StoryError, instant
 
 FOLLOW_SHOWN = 5.0
@@ -156,6 +157,13 @@ def _compare(stage: Stage) -> None:
 
 
 # -- 2 -------------------------------------------------------------------------------------------------------------
+def lost(stage: Stage) -> None:
+    """The standby loses its place in the stream, and is an exact copy again."""
+    repair(stage)
+    _compare(stage)
+
+
+# -- 3 -------------------------------------------------------------------------------------------------------------
 def switchover(stage: Stage) -> None:
     """The planned failover with the guide's own lines, while the application writes."""
     screen, began = stage.screen, time.time()
@@ -200,7 +208,7 @@ def _await_write(stage: Stage, site: str, since: float) -> float:
         time.sleep(0.02)
 
 
-# -- 3 -------------------------------------------------------------------------------------------------------------
+# -- 4 -------------------------------------------------------------------------------------------------------------
 def failover(stage: Stage) -> None:
     """The active database is killed; the other side takes over by itself; the dead one comes back."""
     killed, survivor = _kill(stage)
@@ -283,7 +291,7 @@ def _judged(epoch: int) -> Any:
     return look
 
 
-# -- 4 -------------------------------------------------------------------------------------------------------------
+# -- 5 -------------------------------------------------------------------------------------------------------------
 def api(stage: Stage) -> None:
     """What is refused at the door, what is not acted on, both sides in one picture, and the archive in S3."""
     _refusals(stage)
@@ -338,10 +346,11 @@ REFUSED: tuple[dict[str, Any], ...] = (
 )
 """Mistakes that a user makes, as merge patches of the `spec`."""
 
-CHAPTERS = {"replicate": replicate, "switchover": switchover, "failover": failover, "api": api}
+CHAPTERS = {"replicate": replicate, "repair": lost, "switchover": switchover, "failover": failover, "api": api}
 """In the order of the story; the first is always told."""
 ABOUT = {
     "replicate": ("Replicate", "one graph, two regions"),
+    "repair": ("A lost position", "told by its cause, repaired in place"),
     "switchover": ("Planned switchover", "nothing may be lost"),
     "failover": ("Automatic failover", "what is lost is counted"),
     "api": ("The API and the archive", "refused with a sentence, said where it is not there, kept in S3"),
