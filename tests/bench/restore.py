@@ -2,8 +2,8 @@
 
 A graph of ``NEO4J_DR_BENCH_ELEMENTS`` (1,000,000) elements is backed up, then changed by half as many changes in
 transactions of ten, which are shipped, then restored to the end of the archive. The loop gets the same rows in the same
-portions, read and folded in advance (not timed), and writes them to the same server, emptied again. Both twice; the second
-round counts.
+portions, read and folded in advance (not timed), and writes them to the same server, emptied again. Both twice; the
+second round counts.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ def measure(source: Neo4j, target: Neo4j, store: Store) -> dict[str, Any]:
         "loop_seconds": round(looped, 1),
         "loop_per_second": round(total / looped),
         "of_the_loop": round(looped / restored, 2),
+        "rounds": {name: [round(each, 1) for each in found] for name, found in seconds.items()},
         "restored": [report["nodes"], report["relationships"]],
         "load_average": round(os.getloadavg()[0], 1),
     }
