@@ -14,12 +14,12 @@ from tests.database.shipping_process import PATH, Ship, Store
 
 
 def test_an_unchanged_graph_costs_nothing_and_a_change_little(source: Neo4j, store: Store, back_up: BackUp) -> None:
-    prepare(source, 40_000, 40_000)
+    prepare(source, 20_000, 20_000)
     first = back_up().done()
-    assert first["nodes"] == first["relationships"] == 40_000
-    assert first["chunksNew"] == first["chunks"] == 20
+    assert first["nodes"] == first["relationships"] == 20_000
+    assert first["chunksNew"] == first["chunks"] >= 10
     again = back_up().done()
-    assert (again["chunks"], again["chunksNew"]) == (20, 0)
+    assert (again["chunks"], again["chunksNew"]) == (first["chunks"], 0)
     source.query("MATCH (n:Old {uid: 77}) SET n.name = 'another'")
     changed = back_up().done()
     print(f"bytes: first {first['bytes']}, unchanged {again['bytes']}, one node changed {changed['bytes']}")
