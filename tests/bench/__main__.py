@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, failover, lag, memory, rest, seed, shipping, wan
+from tests.bench import apply, failover, lag, memory, rest, restore, seed, shipping, wan
 
 PARTS = {
     "apply": apply.main,
@@ -16,6 +16,7 @@ PARTS = {
     "memory": memory.main,
     "shipping": shipping.main,
     "wan": wan.main,
+    "restore": restore.main,
     "lag": lag.main,
     "failover": failover.main,
     "rest": rest.main,
