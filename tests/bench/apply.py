@@ -106,7 +106,7 @@ def engine(server: Neo4j, name: str) -> LinkWriter:
     return LinkWriter(database, state, ElementMap(), Faults())
 
 
-def server_cpu(pid: int) -> float:
+def process_cpu(pid: int) -> float:
     """CPU seconds that a process has used."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()
@@ -115,12 +115,12 @@ def server_cpu(pid: int) -> float:
 
 def timed(work: Callable[[], None], pid: int) -> dict[str, float]:
     """Wall and CPU seconds of one block."""
-    server, client, began = server_cpu(pid), time.process_time(), time.perf_counter()
+    server, client, began = process_cpu(pid), time.process_time(), time.perf_counter()
     work()
     return {
         "wall": time.perf_counter() - began,
         "client": time.process_time() - client,
-        "server": server_cpu(pid) - server,
+        "server": process_cpu(pid) - server,
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from lab import Lab, Neo4j, Proxies
 from lab.proxy import Proxy
+from tests.bench.apply import process_cpu
 from tests.database.process import FORWARD, Address, LinkProcess
 
 ROUND_TRIP = 60
@@ -59,13 +60,15 @@ class Pair:
         tx: int = self._session.run(CURSOR, link=FORWARD).single(strict=True)["tx"]
         return tx
 
-    def block(self, slow: Proxy | None) -> tuple[float, float]:
-        """One backlog with a round trip on ``slow``: changes a second, and seconds from the return to the first."""
+    def block(self, slow: Proxy | None) -> tuple[float, float, float]:
+        """One backlog with a round trip on ``slow``: changes a second, seconds from the return to the first, and µs of
+        the worker's CPU a change, reading and waiting included."""
         self.worker.caught_up()
         began = self.applied()
         self.to_source.cut()
         self.source.query(MIX, **{"from": self._next, "to": self._next + TRANSACTIONS - 1})
         self._next += TRANSACTIONS
+        used = process_cpu(self.worker.process.pid)
         self.to_source.restore()
         if slow is not None:
             slow.latency(ROUND_TRIP)
@@ -79,7 +82,9 @@ class Pair:
             time.sleep(0.01)
         self.to_sink.restore()
         self.to_source.restore()
-        return (last - first) * PER_TRANSACTION / (at - resumed), resumed - back
+        changes = TRANSACTIONS * PER_TRANSACTION
+        used = process_cpu(self.worker.process.pid) - used
+        return (last - first) * PER_TRANSACTION / (at - resumed), resumed - back, used / changes * 1e6
 
 
 def through(proxy: Proxy, server: Neo4j) -> Address:
@@ -91,12 +96,15 @@ def _measure(pair: Pair, batch: int) -> dict[str, Any]:
     ways: dict[str, Proxy | None] = {"none": None, "source": pair.to_source, "sink": pair.to_sink}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     resumed: list[float] = []
+    used: list[float] = []
     for _ in range(WARM):
         pair.block(None)
     for _ in range(ROUNDS):
         for way, slow in ways.items():
-            rate, after = pair.block(slow)
+            rate, after, cpu = pair.block(slow)
             rates[way].append(rate)
+            if slow is None:
+                used.append(cpu)
             resumed.append(after)
     middle = {way: statistics.median(found) for way, found in rates.items()}
     return {
@@ -106,6 +114,7 @@ def _measure(pair: Pair, batch: int) -> dict[str, Any]:
         "sink_per_second": round(middle["sink"]),
         "source_ratio": round(middle["source"] / middle["none"], 2),
         "sink_ratio": round(middle["sink"] / middle["none"], 2),
+        "worker_cpu_us": round(statistics.median(used), 1),
         "first_applied_s": round(max(resumed), 2),
         "load_average": round(os.getloadavg()[0], 1),
     }
