@@ -24,7 +24,8 @@ def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start)
     source.stop()
     source.start()  # now the freed ids are handed out again, into the middle of what is being scanned
     source.query("UNWIND range(0, 11999) AS i CREATE (:Old {uid: i * 10 + 3})-[:LINK]->(:Late {uid: 'l' + i})")
-    assert source.query("RETURN COUNT { MATCH (n) } + COUNT { MATCH ()-->() } AS elements")[0]["elements"] >= ELEMENTS
+    held = source.query("RETURN COUNT { MATCH (n) } + COUNT { MATCH ()-->() } AS elements")[0]["elements"]
+    assert held >= ELEMENTS * 0.8  # a tenth was deleted, with what hung on it
     writers = [Load(source, seed, others=ELEMENTS // 2) for seed in (1, 2, 3, 4)]
     for writer in writers:
         writer.start()
