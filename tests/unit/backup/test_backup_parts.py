@@ -9,7 +9,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neo4j_dr_operator.backup import chunks
@@ -46,6 +46,7 @@ def cut(found: list[Row], bounds: list[int]) -> list[Chunk]:
     return [*made, *cutter.close(end)]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # many rows, on a machine that does other work
 @given(rows, st.lists(st.integers(1, 3 * SPAN + 8), max_size=6), st.booleans())
 def test_chunks_do_not_depend_on_how_the_graph_was_read(found: list[Row], bounds: list[int], turned: bool) -> None:
     shuffled = [(i, labels[::-1], dict(reversed(properties.items()))) for i, labels, properties in found]

@@ -173,19 +173,25 @@ def test_what_neo4j_does_not_have_is_refused() -> None:
 
 
 @given(st.data())
-def test_a_changed_or_cut_segment_is_never_read(data: st.DataObject) -> None:
-    """Whichever byte of it is changed, wherever it is cut; bytes of the gzip head that mean nothing aside."""
+def test_a_cut_segment_is_never_read(data: st.DataObject) -> None:
+    """Wherever it is cut."""
     good = segment(chunk(*[node(n, "c", n, {"a": n, "t": f"text {n}"}, "A") for n in range(1, 50)])).data
-    at = data.draw(st.integers(0, len(good) - 1))
-    if data.draw(st.booleans()):
-        bad = good[:at]
-    else:
-        bad = bytearray(good)
-        bad[at] ^= data.draw(st.integers(1, 255))
-        if 3 < at < 10:
-            return  # time and system of the gzip head: nobody reads them
     with pytest.raises(ArchiveBroken):
-        list(SegmentReader(bytes(bad)).batches())
+        list(SegmentReader(good[: data.draw(st.integers(0, len(good) - 1))]).batches())
+
+
+@given(st.data())
+def test_a_changed_segment_is_never_read_as_something_else(data: st.DataObject) -> None:
+    """Whichever byte of it is changed. Some changes change nothing: time and system in the gzip head, and a match that
+    points to the same text elsewhere; that the bytes are others shows in the chain of checksums."""
+    good = segment(chunk(*[node(n, "c", n, {"a": n, "t": f"text {n}"}, "A") for n in range(1, 50)])).data
+    bad = bytearray(good)
+    bad[data.draw(st.integers(0, len(good) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        found = list(SegmentReader(bytes(bad)).batches())
+    except ArchiveBroken:
+        return
+    assert found == list(SegmentReader(good).batches())
 
 
 def _rewritten(replace: tuple[bytes, bytes]) -> bytes:
