@@ -11,8 +11,8 @@ from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.objects import Encryption
 from neo4j_dr_operator.objectstore.s3 import S3Address
-from neo4j_dr_operator.replication.config import endpoint
-from neo4j_dr_operator.shipping.config import address
+from neo4j_dr_operator.replication.config import endpoint, reading
+from neo4j_dr_operator.shipping.config import address, check_archive
 
 AMENDMENT_BYTES = 16 << 20
 
@@ -38,7 +38,7 @@ class BackupConfig:
     @classmethod
     def parse(cls, line: bytes | str) -> BackupConfig:
         """The configuration line. Raises :class:`ConfigInvalid`, which never quotes a value."""
-        try:
+        with reading("a backup worker"):
             raw = orjson.loads(line)
             timeout = float(raw["timeout"])
             config = cls(
@@ -52,12 +52,7 @@ class BackupConfig:
                 retention=Retention.parse(raw["retention"]) if raw["retention"] else None,
                 amendment_bytes=int(raw.get("amendmentBytes") or AMENDMENT_BYTES),
             )
-        except KeyError as error:
-            raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
-        except (ValueError, TypeError, AttributeError):
-            raise ConfigInvalid("the configuration line is not what a backup worker needs") from None
-        if config.archive.count("/") != 1 or not all(config.archive.split("/")):
-            raise ConfigInvalid("archive must be <namespace>/<name>")
+        check_archive(config.archive)
         if config.epoch < 1 or config.timeout <= 0:
             raise ConfigInvalid("epoch and timeout must be positive")
         return config

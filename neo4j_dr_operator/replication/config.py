@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +40,7 @@ class WorkerConfig:
     @classmethod
     def parse(cls, line: bytes | str) -> WorkerConfig:
         """The configuration line. Raises :class:`ConfigInvalid`, which never quotes a value."""
-        try:
+        with reading("a link worker"):
             raw = orjson.loads(line)
             timeout = float(raw["timeout"])
             config = cls(
@@ -55,10 +57,6 @@ class WorkerConfig:
                 interval=float(raw["interval"]),
                 reseed=str(raw.get("reseed") or ""),
             )
-        except KeyError as error:
-            raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
-        except (ValueError, TypeError, AttributeError):
-            raise ConfigInvalid("the configuration line is not what a link worker needs") from None
         config._check()
         return config
 
@@ -69,6 +67,20 @@ class WorkerConfig:
             raise ConfigInvalid("a handover needs inverse and barrier")
         if self.batch_size < 1 or self.timeout <= 0 or self.interval <= 0:
             raise ConfigInvalid("batchSize, timeout and interval must be positive")
+
+
+@contextmanager
+def reading(reader: str) -> Iterator[None]:
+    """Around taking a configuration line apart: raises :class:`ConfigInvalid`, which never quotes a value.
+
+    ``reader``: who needs the line, in words.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
+    except (ValueError, TypeError, AttributeError):
+        raise ConfigInvalid(f"the configuration line is not what {reader} needs") from None
 
 
 def endpoint(raw: dict[str, Any], timeout: float) -> Endpoint:

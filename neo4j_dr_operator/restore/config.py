@@ -10,7 +10,7 @@ import orjson
 from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.s3 import S3Address
-from neo4j_dr_operator.replication.config import endpoint
+from neo4j_dr_operator.replication.config import endpoint, reading
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.shipping.config import address
 
@@ -39,7 +39,7 @@ class RestoreConfig:
     @classmethod
     def parse(cls, line: bytes | str) -> RestoreConfig:
         """The configuration line. Raises :class:`ConfigInvalid`, which never quotes a value."""
-        try:
+        with reading("a restore worker"):
             raw: dict[str, Any] = orjson.loads(line)
             timeout = float(raw["timeout"])
             config = cls(
@@ -55,10 +55,6 @@ class RestoreConfig:
                 skip_indexes=bool(raw["skipIndexes"]),
                 clean=bool(raw["clean"]),
             )
-        except KeyError as error:
-            raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
-        except (ValueError, TypeError, AttributeError):
-            raise ConfigInvalid("the configuration line is not what a restore worker needs") from None
         if not config.restore or config.batch_size < 1 or config.timeout <= 0:
             raise ConfigInvalid("restore must have a name, batchSize and timeout must be positive")
         return config

@@ -11,7 +11,7 @@ from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.objects import Encryption
 from neo4j_dr_operator.objectstore.s3 import S3Address
-from neo4j_dr_operator.replication.config import endpoint
+from neo4j_dr_operator.replication.config import endpoint, reading
 
 SEGMENT_BYTES = 16 << 20
 
@@ -39,7 +39,7 @@ class ShipperConfig:
     @classmethod
     def parse(cls, line: bytes | str) -> ShipperConfig:
         """The configuration line. Raises :class:`ConfigInvalid`, which never quotes a value."""
-        try:
+        with reading("a shipper"):
             raw = orjson.loads(line)
             timeout = float(raw["timeout"])
             config = cls(
@@ -54,18 +54,19 @@ class ShipperConfig:
                 encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
                 segment_bytes=int(raw["segmentBytes"] or SEGMENT_BYTES),
             )
-        except KeyError as error:
-            raise ConfigInvalid(f"the configuration lacks {error.args[0]}") from None
-        except (ValueError, TypeError, AttributeError):
-            raise ConfigInvalid("the configuration line is not what a shipper needs") from None
         config._check()
         return config
 
     def _check(self) -> None:
-        if self.archive.count("/") != 1 or not all(self.archive.split("/")):
-            raise ConfigInvalid("archive must be <namespace>/<name>")
+        check_archive(self.archive)
         if self.epoch < 1 or self.segment_bytes < 1 or self.timeout <= 0 or self.interval <= 0:
             raise ConfigInvalid("epoch, segmentBytes, timeout and interval must be positive")
+
+
+def check_archive(name: str) -> None:
+    """Raise :class:`ConfigInvalid` for what names no archive."""
+    if name.count("/") != 1 or not all(name.split("/")):
+        raise ConfigInvalid("archive must be <namespace>/<name>")
 
 
 def address(raw: dict[str, Any]) -> S3Address:
