@@ -24,6 +24,7 @@ from neo4j_dr_operator.graph.values import tagged
 from neo4j_dr_operator.replication.apply import select_nodes, select_relationships
 from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkWriter
+from neo4j_dr_operator.replication.scan import NODES_END, RELATIONSHIPS_END
 
 _BITS = struct.Struct(">d")
 _HAS_NODES = (
@@ -34,8 +35,6 @@ _HAS_RELATIONSHIPS = (
     "UNWIND range(0, size($a) - 1) AS i MATCH (s)-[r]->(e) WHERE elementId(r) = $x + $a[i] "
     "RETURN collect(i), collect(type(r)), collect(id(s)), collect(id(e)), collect(properties(r))"
 )
-_NODES_END = "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1"
-_RELATIONSHIPS_END = "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1"
 _NODES_HERE = (
     f"UNWIND range($a, $b) AS i MATCH (n) WHERE elementId(n) = $x + i AND NOT n:{BOOKKEEPING} RETURN collect(i)"
 )
@@ -141,12 +140,12 @@ def sweep(writer: LinkWriter) -> None:
     _sweep(
         writer,
         writer.map.relationships,
-        _RELATIONSHIPS_END,
+        RELATIONSHIPS_END,
         _RELATIONSHIPS_HERE,
         writer.relationship_prefix,
         node=False,
     )
-    _sweep(writer, writer.map.nodes, _NODES_END, _NODES_HERE, writer.node_prefix, node=True)
+    _sweep(writer, writer.map.nodes, NODES_END, _NODES_HERE, writer.node_prefix, node=True)
 
 
 def _sweep(writer: LinkWriter, elements: FlatMap, end: str, here: str, prefix: str, *, node: bool) -> None:

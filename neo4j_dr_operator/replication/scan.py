@@ -29,6 +29,10 @@ READERS = 3
 AHEAD = 3
 """Pages that are being read, or wait to be written."""
 
+NODES_END = "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1"
+RELATIONSHIPS_END = "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1"
+"""One more than the highest id in use, 0 where there is none."""
+
 _RANGES = (
     "CYPHER runtime=slotted UNWIND range($a, $b, $w) AS first CALL (first) { "
     "UNWIND range(first, CASE WHEN first + $w - 1 < $b THEN first + $w - 1 ELSE $b END) AS i "

@@ -23,7 +23,7 @@ from neo4j_dr_operator.replication import link, repair, schema, stream
 from neo4j_dr_operator.replication.apply import Batch, select_relationships
 from neo4j_dr_operator.replication.fold import Names, Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
-from neo4j_dr_operator.replication.scan import NODES, RELATIONSHIPS, Page, Pages
+from neo4j_dr_operator.replication.scan import NODES, NODES_END, RELATIONSHIPS, RELATIONSHIPS_END, Page, Pages
 from neo4j_dr_operator.replication.stream import from_source
 
 SPARSE = 50
@@ -33,8 +33,6 @@ ALIKE = 20
 
 _COUNTS = "RETURN COUNT { MATCH (n) }, COUNT { MATCH ()-[r]->() }"
 _OURS = f"MATCH (n:{BOOKKEEPING}) RETURN count(n)"
-_NODES_END = "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1"
-_RELS_END = "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1"
 
 
 def counts(database: Database) -> tuple[int, int]:
@@ -56,7 +54,7 @@ class Start:
         """Look. Raises :class:`errors.UnsupportedIds` for ids too sparse to scan by ranges."""
         with from_source():
             position = stream.current(source)  # before the ends are read: what appears behind them is in the stream
-            ends = source.row(_NODES_END)[0], source.row(_RELS_END)[0]
+            ends = source.row(NODES_END)[0], source.row(RELATIONSHIPS_END)[0]
             used = source.row(_COUNTS)
         for kind, end, count in zip(("node", "relationship"), ends, used, strict=True):
             if end > SPARSE * count + 1_000_000:

@@ -37,8 +37,8 @@ _THERE: dict[Kind, str] = {
     "relationship": "UNWIND range($a, $b) AS i MATCH ()-[r]->() WHERE elementId(r) = $x + i RETURN collect(i)",
 }
 _END: dict[Kind, str] = {
-    "node": "MATCH (n) RETURN coalesce(max(id(n)), -1) + 1",
-    "relationship": "MATCH ()-[r]->() RETURN coalesce(max(id(r)), -1) + 1",
+    "node": scan.NODES_END,
+    "relationship": scan.RELATIONSHIPS_END,
 }
 _GONE = "Neo.ClientError.Statement.EntityNotFound"
 _PREFIX: dict[Kind, str] = {"node": "4", "relationship": "5"}
