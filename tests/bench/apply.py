@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import statistics
 import sys
 import time
@@ -30,6 +29,7 @@ from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.fold import Fold, Net
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from tests.bench.stream import MIXES, UUID, Mix, Source
+from tests.bench.usage import cpu_seconds
 
 SIZES = (1_000, 5_000, 10_000)
 BLOCK, BLOCKS, WARM = 10_000, 8, 60_000
@@ -106,21 +106,14 @@ def engine(server: Neo4j, name: str) -> LinkWriter:
     return LinkWriter(database, state, ElementMap(), Faults())
 
 
-def process_cpu(pid: int) -> float:
-    """CPU seconds that a process has used."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def timed(work: Callable[[], None], pid: int) -> dict[str, float]:
     """Wall and CPU seconds of one block."""
-    server, client, began = process_cpu(pid), time.process_time(), time.perf_counter()
+    server, client, began = cpu_seconds(pid), time.process_time(), time.perf_counter()
     work()
     return {
         "wall": time.perf_counter() - began,
         "client": time.process_time() - client,
-        "server": process_cpu(pid) - server,
+        "server": cpu_seconds(pid) - server,
     }
 
 

@@ -7,10 +7,10 @@ then loads it, as a worker that begins. Ids are in sequence, with one in twenty 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,9 @@ from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from tests.bench.apply import table
 from tests.bench.stream import UUID
+from tests.bench.usage import resident
 
 MILLIONS = (1, 5, 10)
-
-
-def resident() -> float:
-    """Resident memory of this process in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def filled(elements: int) -> ElementMap:
@@ -50,14 +45,14 @@ def filled(elements: int) -> ElementMap:
 
 def _load(endpoint: Endpoint, name: str) -> dict[str, Any]:
     """In the process of its own."""
-    before, began, cpu = resident(), time.perf_counter(), time.process_time()
+    before, began, cpu = resident(os.getpid()), time.perf_counter(), time.process_time()
     loaded = checkpoint.load(Database(endpoint), name)
     took, used = time.perf_counter() - began, time.process_time() - cpu
     count = loaded.elements.nodes.count() + loaded.elements.relationships.count()
-    grown = resident() - before
+    grown = resident(os.getpid()) - before
     return {
         "elements": count,
-        "rss_mib": round(resident()),
+        "rss_mib": round(resident(os.getpid())),
         "bytes_an_element": round(grown * 1024 * 1024 / count, 1),
         "load_s": round(took, 2),
         "load_cpu_s": round(used, 2),

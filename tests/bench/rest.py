@@ -16,25 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from lab import S3, ControlPlane, Lab, Neo4j
+from tests.bench.usage import cpu_seconds, resident
 from tests.scenario.world import DR, ROOT, World, wait_for, world
 
 SECONDS = float(os.environ.get("BENCH_REST_SECONDS", "60"))
 SETTLE = 10.0
 """Seconds of rest before anything is measured."""
 MANY = 50
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def resident(pid: int) -> float:
-    """Resident memory in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def _measured(pids: dict[str, int]) -> dict[str, dict[str, float]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lab import Lab, Neo4j, Proxies
 from lab.proxy import Proxy
-from tests.bench.apply import process_cpu
+from tests.bench.usage import cpu_seconds
 from tests.database.process import FORWARD, Address, LinkProcess
 
 ROUND_TRIP = 60
@@ -68,7 +68,7 @@ class Pair:
         self.to_source.cut()
         self.source.query(MIX, **{"from": self._next, "to": self._next + TRANSACTIONS - 1})
         self._next += TRANSACTIONS
-        used = process_cpu(self.worker.process.pid)
+        used = cpu_seconds(self.worker.process.pid)
         self.to_source.restore()
         if slow is not None:
             slow.latency(ROUND_TRIP)
@@ -83,7 +83,7 @@ class Pair:
         self.to_sink.restore()
         self.to_source.restore()
         changes = TRANSACTIONS * PER_TRANSACTION
-        used = process_cpu(self.worker.process.pid) - used
+        used = cpu_seconds(self.worker.process.pid) - used
         return (last - first) * PER_TRANSACTION / (at - resumed), resumed - back, used / changes * 1e6
 
 
