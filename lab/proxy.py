@@ -62,10 +62,9 @@ class Proxy:
     """One link. Changes act on open connections too; ``restore`` takes all of them back."""
 
     def __init__(self, server: Proxies, port: int, upstream: str) -> None:
-        self._server, self.port = server, port
+        self._server, self.port, self._upstream = server, port, upstream
         self._path = f"/proxies/link-{port}"
-        link = {"name": f"link-{port}", "listen": f"127.0.0.1:{port}", "upstream": upstream, "enabled": True}
-        server.call("POST", "/proxies", link)
+        self._create()
 
     @property
     def address(self) -> str:
@@ -91,18 +90,29 @@ class Proxy:
         self._server.call("POST", self._path, {"enabled": False})
 
     def restore(self) -> None:
-        """Undisturbed again. Connections that lost bytes in ``half_open`` are closed."""
-        holes = False
-        for toxic in self._server.call("GET", f"{self._path}/toxics"):
-            holes |= toxic["type"] == "timeout"
+        """Undisturbed again. Connections that lost bytes in ``half_open`` are closed.
+
+        A link that was cut or had a hole is made anew instead of mended: the server answers nobody any more when a
+        toxic is taken out while bytes wait for a connection that is gone (its lock is held by that very write).
+        """
+        enabled = self._server.call("GET", self._path)["enabled"]
+        toxics = self._server.call("GET", f"{self._path}/toxics")
+        if not enabled or any(toxic["type"] == "timeout" for toxic in toxics):
+            self.remove()
+            self._create()
+            return
+        for toxic in toxics:
             self._server.call("DELETE", f"{self._path}/toxics/{toxic['name']}")
-        if holes:
-            self.cut()
-        self._server.call("POST", self._path, {"enabled": True})
 
     def remove(self) -> None:
         """Take the link away."""
         self._server.call("DELETE", self._path)
+
+    def _create(self) -> None:
+        name, listen = f"link-{self.port}", f"127.0.0.1:{self.port}"
+        self._server.call(
+            "POST", "/proxies", {"name": name, "listen": listen, "upstream": self._upstream, "enabled": True}
+        )
 
     def _toxic(self, name: str, kind: str, *, there: dict[str, int], back: dict[str, int]) -> None:
         for stream, attributes in (("upstream", there), ("downstream", back)):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -263,6 +265,42 @@ def test_a_link_is_slow_cut_half_open_and_whole_again(databases: tuple[Neo4j, Ne
 
 
 # -- all of it --------------------------------------------------------------------------------------------------------
+def test_links_come_back_however_much_was_on_its_way_when_they_were_cut(proxies: Proxies) -> None:
+    """The server's own way of taking a toxic out of a link that is being cut left it unable to answer, now and then."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def flood() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=pour, args=(client,), daemon=True).start()
+
+    def pour(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            while True:
+                client.sendall(b"x" * 65536)
+
+    threading.Thread(target=flood, daemon=True).start()
+    link = proxies.proxy("127.0.0.1", listener.getsockname()[1])
+    try:
+        for _ in range(40):
+            link.latency(60)
+            readers = [socket.create_connection(("127.0.0.1", link.port), 2) for _ in range(4)]
+            for reader in readers[:2]:
+                reader.recv(1 << 16)
+            link.cut()
+            link.restore()
+            for reader in readers:
+                reader.close()
+        with socket.create_connection(("127.0.0.1", link.port), 2) as reader:
+            assert reader.recv(10)
+    finally:
+        listener.close()
+        link.remove()
+
+
 def test_logs_outlive_the_run_and_nothing_else_does() -> None:
     """After the context: no process, no directory; one log file for each process."""
     with Lab() as lab:
