@@ -180,7 +180,7 @@ def test_killed_at_twelve_moments_it_goes_on(
     loads = [Load(source, seed, others=9_000) for seed in (11, 12)]
     for load in loads:
         load.start()
-    wait_for("writes", lambda: sum(load.transactions for load in loads) > 200, 60)
+    wait_for("writes", lambda: sum(load.transactions for load in loads) > 800, 120)
     for load in loads:
         load.stop()
     shipper.shipped()
