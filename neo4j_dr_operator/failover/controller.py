@@ -11,21 +11,19 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
-from neo4j_dr_operator.failover import due, publish
+from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume, Decision
-from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.executor import Executor
-from neo4j_dr_operator.failover.follower_status import standby_news
 from neo4j_dr_operator.failover.followers import Followers
 from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.lease import term_for
@@ -33,17 +31,17 @@ from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
 from neo4j_dr_operator.failover.plans import link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
-from neo4j_dr_operator.failover.references import Clusters, References, regions_of
+from neo4j_dr_operator.failover.references import References, regions_of
+from neo4j_dr_operator.failover.reporting import Reporter, Running
 from neo4j_dr_operator.failover.reseed import advised
 from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.several import Several
-from neo4j_dr_operator.failover.sight import link_lag, link_view, shipping_view
+from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
-from neo4j_dr_operator.failover.telling import News, Teller, news
-from neo4j_dr_operator.failover.view import Desired, Now, Seen, ShippingView
-from neo4j_dr_operator.health.advice import Place
+from neo4j_dr_operator.failover.telling import News, Teller
+from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
 from neo4j_dr_operator.shipping.supervision import ShipConfig
@@ -76,7 +74,7 @@ class RecoveryController:
         meta = body["metadata"]
         self.namespace, self.name = meta["namespace"], meta["name"]
         self.dr, self.uid = f"{self.namespace}/{self.name}", meta["uid"]
-        self._wiring, self._metrics, self._meter = wiring, metrics, Meter(metrics)
+        self._wiring, self._metrics = wiring, metrics
         self._wake = asyncio.Event()
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
         self._teller = Teller(self._writer.event)
@@ -88,6 +86,8 @@ class RecoveryController:
         followers = Followers(wiring.api, wiring.cluster, names, self._sites, metrics, self._noticed)
         self._several = Several(followers, self._writer, names)
         self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
+        running = Running(self._sites, self._supervisor, self._shipper, self._pulse, self._references, self._several)
+        self._report = Reporter(self.name, running, self._writer, self._teller, Meter(metrics), self._stored, self.wake)
         self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
         self._control: object = None
@@ -95,7 +95,7 @@ class RecoveryController:
         self._spec: DisasterRecoverySpec | None = None
         self._desired: Desired | None = None
         self._looked: object = None
-        self._restless, self._began = True, time.monotonic()
+        self._restless = True
         self.update(body)
         self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
 
@@ -112,15 +112,14 @@ class RecoveryController:
             self.wake()
 
     def _essence(self, seen: Seen) -> object:
-        return due.essence(seen, self._shipping), self._several.essence(
+        return due.essence(seen, self._report.shipping), self._several.essence(
             self._moment(self._state or ControlState(), seen)
         )
 
     def _reported(self) -> None:
         """The link's worker has reported, or ended."""
         if self._state is not None:
-            worker = self._supervisor.worker
-            self._meter.take_link(link_lag(worker, self._state, self._beating, time.time()), worker)
+            self._report.linked(self._state)
         self._noticed()
 
     def update(self, body: Body) -> None:
@@ -206,10 +205,10 @@ class RecoveryController:
         log.debug("%s: %s", self.dr, decision.why)
         moved = decision.state != state
         acquainted = due.acquainted(decision, seen) and self._several.acquainted(self._moment(state, seen))
-        if not moved and not acquainted and self._told():
+        if not moved and not acquainted and self._report.told():
             self._act(decision)
             return due.TICK
-        if not await self._store(decision, desired, seen, spec, clusters):
+        if not await self._report.store(decision, desired, seen, spec, clusters):
             self._state = None
             return 0.0
         if moved:
@@ -219,18 +218,16 @@ class RecoveryController:
         self._restless = due.under_way(decision, seen)
         return min(due.pause(decision, seen), max(due.TICK, again - time.monotonic()))
 
-    def _told(self) -> bool:
-        """Whether what is stored is newer than what this process can know: it has just begun, the resource has not."""
-        status, generation = self._writer.status, self._writer.body["metadata"].get("generation")
-        new = not status.get("conditions") or status.get("observedGeneration") != generation
-        return not new and time.monotonic() - self._began < due.BEGINNING
-
     def _load(self) -> None:
         """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
         control = self._writer.status.get("control")
         if self._state is None or control != self._control:
             self._state = ControlState.model_validate(control) if control else ControlState()
             self._control = control
+
+    def _stored(self) -> None:
+        """The status, and in it the state, is what this operator has just stored."""
+        self._control = self._writer.status.get("control")
 
     def _now(self, state: ControlState) -> Now:
         key = (state.operation.epoch, state.operation.step) if state.operation is not None else None
@@ -245,7 +242,7 @@ class RecoveryController:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
-            link=advised(link_view(self._supervisor.speaking, time.time(), self._places), self.name),
+            link=advised(link_view(self._supervisor.speaking, time.time(), self._report.places), self.name),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
             assessment=facts.assessment,
@@ -260,22 +257,8 @@ class RecoveryController:
             blocked=facts.blocked,
         )
 
-    @property
-    def _shipping(self) -> ShippingView | None:
-        return shipping_view(self._shipper.worker or self._shipper.last, self._places)
-
     def _moment(self, state: ControlState, seen: Seen) -> Moment:
-        """The pair, as its followers see it."""
-        rpo, reseed = None, False
-        if self._spec is not None:
-            rpo, reseed = self._spec.failover.rpo, self._spec.replication.reseed == "automatic"
-        lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
-        return Moment(state, seen, lag, self._beating, time.time(), rpo.seconds if rpo is not None else None, reseed)
-
-    @property
-    def _places(self) -> dict[Site, Place]:
-        """What people call the links' way to each site."""
-        return {site: runtime.link_place for site, runtime in self._sites.items()}
+        return self._report.moment(state, seen, self._spec)
 
     # -- effects ----------------------------------------------------------------------------------------------------
 
@@ -300,7 +283,7 @@ class RecoveryController:
         await self._writer.consume(action, cluster)
 
     def _moved(self, before: ControlState, decision: Decision) -> None:
-        """The machine moved: log it and count it. `_put` has told what conditions turned; here only what they hide."""
+        """The machine moved: log it and count it. What turned has been told of; here only what that hides."""
         after = decision.state
         self._state = after
         log.info("%s: %s", self.dr, decision.why)
@@ -313,77 +296,12 @@ class RecoveryController:
         if decision.notes:
             self._teller.tell(News("Operation", "Warning", decision.why.partition(":")[0], decision.why))
 
-    # -- reports ----------------------------------------------------------------------------------------------------
-
-    def _context(self, spec: DisasterRecoverySpec, why: str, lag: float | None) -> publish.Context:
-        worker = self._supervisor.worker
-        return publish.Context(
-            spec=spec,
-            generation=int(self._writer.body["metadata"].get("generation") or 0),
-            wall=time.time(),
-            why=why,
-            lag=lag,
-            link_report=worker.report if worker is not None else {},
-            objectives=self._references.objectives(spec, lag, self._shipping, time.time()),
-            since={site: self._writer.since(site, runtime.health) for site, runtime in self._sites.items()},
-            places={site: runtime.place for site, runtime in self._sites.items()},
-        )
-
-    async def _store(
-        self,
-        decision: Decision,
-        desired: Desired,
-        seen: Seen,
-        spec: DisasterRecoverySpec,
-        clusters: Clusters,
-    ) -> bool:
-        """Store status and cluster statuses; False when another operator was first."""
-        state = decision.state
-        lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
-        self._meter.take(seen, lag, self._supervisor.worker)
-        context = self._context(spec, decision.why, lag)
-        self._meter.take_archive(context.objectives, self._shipper.worker)
-        moment = self._moment(state, seen)
-        status = publish.recovery_status(state, desired, seen, self._writer.status, context)
-        if not await self._put({**status, **self._several.status(moment, status)}):
-            return False
-        self._control = self._writer.status.get("control")
-        for site, (body, own) in clusters.items():
-            name = body["metadata"]["name"]
-            generation = int(body["metadata"].get("generation") or 0)
-            stored = self._writer.cluster_status(name) or {}
-            if state.epoch == 0 and stored.get("recovery") not in (None, self.name):
-                continue  # it belongs to another resource, which says how it is
-            document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
-            if not await self._writer.store_cluster(name, document):
-                self.wake()
-        if not await self._several.store_clusters(moment):
-            self.wake()
-        return True
-
-    async def _put(self, status: Mapping[str, Any]) -> bool:
-        """Store the resource's status and tell what turned; False when another operator was first."""
-        old = self._writer.status
-        if not await self._writer.store(status):
-            return False
-        new = self._writer.status
-        turned = news(old.get("conditions") or [], new.get("conditions") or [])
-        for each in [*turned, *standby_news(old.get("secondaryClusters") or [], new.get("secondaryClusters") or [])]:
-            self._teller.tell(each)
-        return True
-
-    @property
-    def _beating(self) -> bool:
-        return self._pulse.holder is not None
-
     async def _not_ready(self, reason: str, message: str) -> float:
         """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
-        if self._told():  # not everything that is there has been seen yet: an event will wake us, or time
+        if self._report.told():  # not everything that is there has been seen yet: an event will wake us, or time
             self._restless = False
-            return max(due.TICK, self._began + due.BEGINNING - time.monotonic())
-        generation = int(self._writer.body["metadata"].get("generation") or 0)
-        claim = Claim("Ready", False, reason, message)
-        await self._put(publish.not_ready(self._writer.status, claim, generation, time.time(), self._several.told))
+            return max(due.TICK, self._report.began + due.BEGINNING - time.monotonic())
+        await self._report.not_ready(reason, message)
         self._restless = False
         return due.IDLE
 
