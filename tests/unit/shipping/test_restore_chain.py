@@ -85,11 +85,9 @@ class Archive:
 
     def replayed(self, base: Manifest, point: Point) -> list[int]:
         """The transactions that are replayed, as a restore takes them."""
-        replay = reading.Replay(self.links(base, point), self.objects.get, base.tx, point)
-        replay.start()
-        found = [tx for part in replay for tx in part.txs]
-        replay.join(10)
-        return found
+        segments = reading.segments(self.links(base, point), self.objects.get)
+        with reading.Replay(segments, base.tx, point).running() as replay:
+            return [tx for part in replay for tx in part.txs]
 
 
 points = st.one_of(
