@@ -271,7 +271,7 @@ class Shipper:
         try:
             end, clock = self._end_of_stream()
             if end.tx <= segment.cursor.tx:
-                segment.quiet(clock - MARGIN_MILLIS)
+                segment.quiet(clock - MARGIN_MILLIS, time.time())
             self._chain.put_watermark(segment.tail)
             self._well()
         except (SourceFailure, errors.ObjectStoreError) as error:
