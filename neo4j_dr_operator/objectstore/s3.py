@@ -38,6 +38,18 @@ class S3Address:
         """The key of an object below the path."""
         return f"{self.path.strip('/')}/{name}".lstrip("/")
 
+    def wire(self) -> dict[str, str | None]:
+        """As a worker's configuration line holds it. With keys in it: for a pipe, never for a log."""
+        return {
+            "bucket": self.bucket,
+            "path": self.path,
+            "region": self.region,
+            "endpoint": self.endpoint,
+            "accessKey": self.access_key,
+            "secretKey": self.secret_key,
+            "sessionToken": self.session_token,
+        }
+
 
 @dataclass(frozen=True)
 class Stored:
