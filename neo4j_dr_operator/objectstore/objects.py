@@ -7,6 +7,7 @@ silence (Amazon S3 API reference, PutObject: `x-amz-server-side-encryption` and 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from neo4j_dr_operator.errors import ObjectStoreError
+from neo4j_dr_operator.objectstore.lifecycle import endangering
 from neo4j_dr_operator.objectstore.s3 import S3Address, connect, translated, unreachable
 
 KMS, MANAGED = "aws:kms", "AES256"
@@ -105,12 +107,14 @@ class Bucket:
             raise
 
     def put(self, name: str, body: bytes, *, create: bool, sha256: bytes | None = None) -> Receipt:
-        """Write the object. With `create` only if it is not there: PreconditionFailed. The store compares `sha256`."""
+        """Write the object. With `create` only if it is not there: PreconditionFailed.
+
+        The store compares `sha256`, that of `body` by default: a bucket with object lock takes no put without a checksum.
+        """
         options = dict(self._encryption)
         if create:
             options["IfNoneMatch"] = "*"
-        if sha256 is not None:
-            options["ChecksumSHA256"] = base64.b64encode(sha256).decode()
+        options["ChecksumSHA256"] = base64.b64encode(sha256 or hashlib.sha256(body).digest()).decode()
         with self._translating():
             answer = self._client.put_object(
                 Bucket=self.address.bucket, Key=self.address.key(name), Body=body, **options
@@ -144,6 +148,16 @@ class Bucket:
         """Remove the object, if it is there."""
         with self._translating():
             self._client.delete_object(Bucket=self.address.bucket, Key=self.address.key(name))
+
+    def endangering(self, prefix: str) -> dict[str, str] | None:
+        """Rules of the bucket that delete objects whose names begin with `prefix`, or make them unreadable: what each
+        does, by its name. None where the store cannot say, or does not tell us."""
+        try:
+            with self._translating():
+                answer = self._client.get_bucket_lifecycle_configuration(Bucket=self.address.bucket)
+        except ObjectStoreError as error:
+            return {} if error.code == "NoSuchLifecycleConfiguration" else None
+        return endangering(answer.get("Rules", []), self.address.key(prefix))
 
     def close(self) -> None:
         """Give the connections back."""
