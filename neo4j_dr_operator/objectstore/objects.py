@@ -109,7 +109,7 @@ class Bucket:
     def put(self, name: str, body: bytes, *, create: bool, sha256: bytes | None = None) -> Receipt:
         """Write the object. With `create` only if it is not there: PreconditionFailed.
 
-        The store compares `sha256`, that of `body` by default: a bucket with object lock takes no put without a checksum.
+        The store compares `sha256`, by default that of `body`: a bucket with object lock takes none without a checksum.
         """
         options = dict(self._encryption)
         if create:
