@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.replication.report import Problem, Rate, shown
 
 PERIOD = 1.0
@@ -28,6 +29,12 @@ class JobStatus:
         if state != self.state:
             self.state = state
             self.changed.set()
+
+    def fail(self, error: DrError) -> tuple[str, str]:
+        """The job cannot be done. Reason and message as the report shows them."""
+        self.problem = problem = Problem.of(error)
+        self.become("failed")
+        return problem.reason, problem.message
 
     def line(self) -> dict[str, Any]:
         """The report. ``percent`` is 99 at most before the end; ``rate`` a second."""

@@ -1,23 +1,17 @@
 """The link worker: a process that carries one link at one epoch. ``docs/replication.md`` has its protocol.
 
-Threads: commands (standard input), reports (standard output), pulse (heartbeats), schema, reader; applying is done by
-the main thread. The process ends at once when its standard input ends: its parent died.
+Threads beside those of every worker: pulse (heartbeats), schema, reader; applying is done by the main thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
-import io
 import logging
 import os
 import random
-import sys
 import threading
 import time
 from collections.abc import Iterator
-
-import orjson
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
@@ -38,12 +32,11 @@ from neo4j_dr_operator.replication.reader import (
     RETRIED,
     Reader,
 )
-from neo4j_dr_operator.replication.report import Lines, Problem, Reporter, Status
+from neo4j_dr_operator.replication.report import Problem, Status
 from neo4j_dr_operator.replication.stream import SourceFailure
 
 log = logging.getLogger(__name__)
 
-EXIT_FINISHED, EXIT_FAILED, EXIT_ORPHANED = 0, 3, 4
 TAKE_SECONDS = 0.2
 RECORDS_VARIABLE = "NEO4J_DR_JOURNAL_RECORDS"
 """Environment variable for tests: compact the map's journal after so many records."""
@@ -70,10 +63,10 @@ def _passing(error: errors.DrError) -> bool:
 class Worker:
     """The main thread's part: attach, seed or hand over, then apply what the reader brings."""
 
-    def __init__(self, config: WorkerConfig, lines: Lines, faults: Faults) -> None:
+    def __init__(self, config: WorkerConfig, status: Status, lines: Lines, faults: Faults) -> None:
         self._config = config
         self._faults = faults
-        self.status = Status(config.epoch)
+        self.status = status
         self._source, self._target = Database(config.source), Database(config.target)
         self.finishing = threading.Event()
         self.pulse = Pulse(config.source, self.status, lines, self._way_is_back)
@@ -115,6 +108,10 @@ class Worker:
             reader.stop()
 
     def _way_is_back(self, silent: float) -> None:
+    def beat(self, command: Command) -> None:
+        """Write a heartbeat. Raises KeyError, TypeError or ValueError for a command that makes no sense."""
+        self.pulse.ask(Beat(int(command["id"]), int(command["epoch"]), int(command["at"])))
+
         if (reader := self._reader) is not None:
             reader.hurry(silent)
 
@@ -301,62 +298,16 @@ class Worker:
         self._well(writer)
 
 
-def _commands(worker: Worker, stdin: io.RawIOBase) -> None:
-    """Standard input until it ends, and with it the process."""
-    while line := stdin.readline():
-        try:
-            command = orjson.loads(line)
-            verb = command["do"]
-            if verb == "finish":
-                worker.finish()
-            elif verb == "heartbeat":
-                worker.pulse.ask(Beat(int(command["id"]), int(command["epoch"]), int(command["at"])))
-            else:
-                log.warning("unknown command")
-        except (ValueError, KeyError, TypeError):
-            log.warning("a command line makes no sense")
-    os._exit(EXIT_ORPHANED)
-
-
 def main() -> int:
     """Run one worker; the exit code is 0 when finished, 3 when it cannot go on, 4 when its parent died."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    logging.getLogger("neo4j").setLevel(logging.CRITICAL)
     if (strikes := Strikes.from_environment()) is not None:
         CALLS.watch(strikes.pass_by)
-    lines = Lines()
-    stdin = io.FileIO(0, closefd=False)  # unbuffered: a thread that waits in a buffered reader blocks the exit
-    try:
-        config = WorkerConfig.parse(stdin.readline())
-        worker = Worker(config, lines, Faults.from_environment())
-    except errors.DrError as error:
-        lines.write(_failed(Status(0), error).line())
-        return EXIT_FAILED
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)  # collections over large lists of changes are pure loss
-    threading.Thread(target=_commands, args=(worker, stdin), name="commands", daemon=True).start()
-    Reporter(worker.status, lines).start()
-    try:
-        worker.run()
-    except errors.DrError as error:
-        log.error("%s: %s", type(error).__name__, error.message)
-        lines.write(_failed(worker.status, error).line())
-        return EXIT_FAILED
-    except Exception as error:  # the boundary of the process: a mistake of ours is reported like any other failure
-        log.exception("the worker failed")
-        lines.write(_failed(worker.status, errors.DrError(f"{type(error).__name__} in the link worker")).line())
-        return EXIT_FAILED
-    worker.status.become("finished")
-    lines.write(worker.status.line())
-    return EXIT_FINISHED
+    status = Status(0)
 
+    def begin(line: bytes, lines: Lines) -> Work:
+        config = WorkerConfig.parse(line)
+        status.epoch = config.epoch
+        worker = Worker(config, status, lines, Faults.from_environment())
+        return Work(worker.run, {"finish": lambda _: worker.finish(), "heartbeat": worker.beat})
 
-def _failed(status: Status, error: errors.DrError) -> Status:
-    status.target_problem = Problem.of(error)
-    status.become("failed")
-    return status
+    return serve(status, begin)

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.report import Problem, shown
 
@@ -45,6 +46,12 @@ class ShipperStatus:
         if state != self.state:
             self.state = state
             self.changed.set()
+
+    def fail(self, error: DrError) -> tuple[str, str]:
+        """The shipper cannot go on. Reason and message as the report shows them."""
+        self.problem = problem = Problem.of(error)
+        self.become("failed")
+        return problem.reason, problem.message
 
     def saw(self, tx: int) -> None:
         """The source has committed transaction ``tx``."""
