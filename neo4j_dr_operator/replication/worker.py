@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.calls import CALLS
+from neo4j_dr_operator.process import Command, Lines, Work, serve
 from neo4j_dr_operator.replication import checkpoint, handover, link, portions, schema, seed
 from neo4j_dr_operator.replication.apply import apply
 from neo4j_dr_operator.replication.changes import Chunk
