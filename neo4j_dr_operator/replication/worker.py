@@ -108,11 +108,11 @@ class Worker:
         if (reader := self._reader) is not None:
             reader.stop()
 
-    def _way_is_back(self, silent: float) -> None:
     def beat(self, command: Command) -> None:
         """Write a heartbeat. Raises KeyError, TypeError or ValueError for a command that makes no sense."""
         self.pulse.ask(Beat(int(command["id"]), int(command["epoch"]), int(command["at"])))
 
+    def _way_is_back(self, silent: float) -> None:
         if (reader := self._reader) is not None:
             reader.hurry(silent)
 
