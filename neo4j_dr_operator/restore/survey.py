@@ -12,7 +12,7 @@ from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.restore import chain
 from neo4j_dr_operator.restore.chain import Link
-from neo4j_dr_operator.restore.point import Point, moment
+from neo4j_dr_operator.restore.point import NEWEST, Point, moment
 from neo4j_dr_operator.restore.refusals import (
     ArchiveAmbiguous,
     ArchiveMissing,
@@ -24,8 +24,6 @@ from neo4j_dr_operator.restore.refusals import (
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import Chain, Tail
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
-
-NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,13 @@ class Survey:
         that a restore has begun with. Raises :class:`RestoreRefused`."""
         if not self._snapshots:
             raise SnapshotMissing(f"archive {self._archive} holds no snapshot to begin with")
-        name = chosen or point.snapshot
-        manifest = self._named(name) if name else self._newest_before(point, self._epoch(point))
+        name = chosen or (point.snapshot if point.millis is None else None)
+        if name is not None:
+            manifest = self._named(name)
+        elif point.snapshot is not None:
+            manifest = self._newest_of_all(point)
+        else:
+            manifest = self._newest_before(point, self._epoch(point))
         if database is not None and manifest.database != database:
             raise WrongDatabase(f"the archive is of database {manifest.database}, not of {database}")
         if point.database not in (None, manifest.database):
@@ -88,8 +91,18 @@ class Survey:
         tail = self._tail(manifest.epoch)
         found = chain.links(manifest, point, tail, self._fetch, self._checked)
         if point.snapshot is not None or (point.millis is None and point.tx is None):
-            point = replace(point, tx=max(manifest.tx, tail.seen.tx if tail and found else 0), snapshot=None)
+            end = max(manifest.tx, tail.seen.tx if tail and found else 0)
+            point = replace(point, tx=end, snapshot=None, millis=None)
         return Plan(manifest, tuple(found), point)
+
+    def newest(self) -> str | None:
+        """UUID of the database that the newest epoch is of, None while the archive holds nothing."""
+        shipped = max(self._shipped(), default=0)
+        tail = self._tail(shipped) if shipped else None
+        newest = self._snapshots[-1] if self._snapshots else None
+        if tail is not None and (newest is None or newest.epoch <= shipped):
+            return tail.position.database
+        return self._vault.manifest(newest).database if newest is not None else None
 
     # -- snapshots -------------------------------------------------------------------------------------------------
 
@@ -100,6 +113,19 @@ class Survey:
         if wanted is None or wanted not in self._snapshots:
             raise SnapshotMissing(f"archive {self._archive} holds no snapshot {name}")
         return self._vault.manifest(wanted)
+
+    def _newest_of_all(self, point: Point) -> Manifest:
+        """The newest snapshot that lies before the point, whatever its epoch."""
+        earliest = None
+        for name in reversed(self._snapshots):
+            earliest = self._vault.manifest(name)
+            if point.holds(earliest):
+                return earliest
+        assert earliest is not None
+        raise PointBeforeStart(
+            f"there is no snapshot from before {moment(point.millis or 0)}; the first one holds what was committed up "
+            f"to {moment(earliest.latest)}"
+        )
 
     def _newest_before(self, point: Point, epoch: int) -> Manifest:
         """The newest snapshot of the epoch that lies before the point, which has to be of that epoch."""
