@@ -80,7 +80,13 @@ class Supervisor(Generic[PlanT]):
         """The child that ended last, while the same plan is still wanted."""
         self._wake = asyncio.Event()
         self._failures = 0
+        self._resting = True
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is wanted and the last child has ended, with nothing on its way to be started."""
+        return self._wanted is None and self._resting
 
     @property
     def worker(self) -> Worker[PlanT] | None:
@@ -124,6 +130,7 @@ class Supervisor(Generic[PlanT]):
         while True:
             self._wake.clear()
             wanted = self._wanted
+            self._resting = wanted is None
             if wanted is None:
                 self.last = None
                 self._changed()

@@ -20,12 +20,13 @@ from neo4j_dr_operator.graph.cypher import ALREADY_MADE, BOOKKEEPING, LINK, LOG,
 from neo4j_dr_operator.graph.element_map import ElementMap, MapChange
 from neo4j_dr_operator.replication.faults import Faults
 
-SEEDING, CATCHING_UP, STREAMING, HANDOVER, FROZEN = (
+SEEDING, CATCHING_UP, STREAMING, HANDOVER, FROZEN, EMPTYING = (
     "seeding",
     "catching-up",
     "streaming",
     "handover",
     "frozen",
+    "emptying",
 )
 
 SCHEMA = (

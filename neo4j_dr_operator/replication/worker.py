@@ -17,7 +17,7 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.calls import CALLS
 from neo4j_dr_operator.process import Command, Lines, Work, serve
-from neo4j_dr_operator.replication import checkpoint, handover, link, portions, schema, seed
+from neo4j_dr_operator.replication import checkpoint, handover, link, portions, restored, schema, seed
 from neo4j_dr_operator.replication.apply import apply
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.config import WorkerConfig
@@ -196,6 +196,26 @@ class Worker:
     def _attach(self) -> LinkWriter:
         config = self._config
         link.prepare(self._target)
+        note = restored.check(self._target, config.supersedes)
+        writer = self._resume(note.restore) if note is not None else self._attached()
+        restored.check(self._target, "")  # again: a restore that began meanwhile may not have seen the link
+        anew = config.reseed not in ("", writer.state.reseed)
+        source_restored = restored.check_source(self._source, writer.state, anew=anew)
+        if anew:
+            seed.begin_again(self._source, writer, config.reseed)
+        if source_restored:
+            restored.settle(self._source, config.link)
+        return writer
+
+    def _resume(self, restore: str) -> LinkWriter:
+        """Fill the target anew over what a restore has put there."""
+        config = self._config
+        state = seed.beginning(self._source, config.link, config.epoch, config.reseed)
+        restored.take_over(self._source, self._target, state, restore)
+        return self._attached()
+
+    def _attached(self) -> LinkWriter:
+        config = self._config
         state = link.read(self._target, config.link)
         if config.origin == "handover" and handover.wanted(state, config.epoch):
             self.status.become("handover")
@@ -212,9 +232,7 @@ class Worker:
             loaded.records,
             loaded.record_bytes,
         )
-        if config.reseed not in ("", writer.state.reseed):
-            seed.begin_again(self._source, writer, config.reseed)
-        return writer
+        return restored.inherit(writer)
 
     def _mine(self, state: LinkState) -> None:
         config = self._config

@@ -16,6 +16,7 @@ from neo4j_dr_operator.backup.process import Patience
 from neo4j_dr_operator.backup.vault import Vault
 from neo4j_dr_operator.graph.bolt_sync import Database, Transaction
 from neo4j_dr_operator.graph.element_map import MapChange
+from neo4j_dr_operator.graph.note import link_name
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.replication import checkpoint, link, seed
@@ -23,7 +24,7 @@ from neo4j_dr_operator.replication.apply import Batch, select_relationships
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
-from neo4j_dr_operator.restore import reading, schema, target
+from neo4j_dr_operator.restore import emptying, reading, schema, target
 from neo4j_dr_operator.restore.config import RestoreConfig
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.reading import Replay
@@ -32,7 +33,10 @@ from neo4j_dr_operator.restore.status import RestoreStatus
 from neo4j_dr_operator.restore.survey import Plan, Survey, find
 from neo4j_dr_operator.restore.target import Noted
 
-POINTS = ("begin", "commit", "committed", "page", "checkpoint", "surveyed", "loaded", "replayed", "ended")
+POINTS = (
+    "begin", "commit", "committed", "page", "checkpoint", "surveyed", "noted", "emptying", "emptied", "loaded",
+    "replayed", "ended",
+)  # fmt: skip
 """Where a test can have the process killed: as in replication, and between the parts of a restore."""
 LOSSES = 5
 """How often another worker may have been at it: then there is another one, not only what a dead one sent."""
@@ -67,7 +71,7 @@ class Restore:
         config, status = self._config, self._status
         status.become("surveying")
         status.done = status.checked = 0
-        note = target.noted(self._target, config.restore, config.asked)
+        note = target.noted(self._target, config)
         if note is not None and note.complete:
             self._leave(note)
             return
@@ -78,10 +82,12 @@ class Restore:
         if note is None:
             note = self._note(archive, plan)
             try:
-                target.begin(self._target, note, plan.manifest)
+                target.begin(self._target, note, plan.manifest, force=config.force)
             except errors.ConstraintViolated as error:
                 raise errors.Stale(f"another worker has begun restore {config.restore}") from error
+            self._faults.at("noted")
         sink = self._attach()
+        self._empty(sink, note)
         self._load(sink, vault, plan.manifest)
         self._replay(sink, plan)
         self._finish(sink.writer, note, plan.manifest)
@@ -109,10 +115,11 @@ class Restore:
             asked=self._config.asked,
             millis=-1 if point.millis is None else point.millis,
             tx=-1 if point.tx is None else point.tx,
+            overwrite=self._config.overwrite,
         )
 
     def _attach(self) -> Sink:
-        writer = attach(self._target, target.link_name(self._config.restore), self._faults)
+        writer = attach(self._target, link_name(self._config.restore), self._faults)
         checkpoint.clean(writer)
         self._written(writer.state)
         return Sink(writer, self._patience, self._written, self._applied)
@@ -126,6 +133,25 @@ class Restore:
     def _applied(self, net: Net) -> None:
         self._status.done += net.changes
         self._status.transactions += net.transactions
+
+    def _empty(self, sink: Sink, note: Noted) -> None:
+        """Make room. Without ``overwrite`` only the schema goes: the target was seen to be empty."""
+        writer, status = sink.writer, self._status
+        if writer.state.phase != link.EMPTYING:
+            return
+        if note.overwrite:
+            status.become("emptying")
+            held = sum(seed.counts(self._target))
+            status.total += held
+            emptying.empty(writer, self._config.batch_size, sink.write, self._deleted)
+            status.done = held
+        else:
+            emptying.drop_schema(writer)
+        sink.move(replace(writer.state, phase=link.SEEDING, scan_nodes=0, scan_rels=0))
+        self._faults.at("emptied")
+
+    def _deleted(self, elements: int) -> None:
+        self._status.done += elements
 
     # -- the snapshot ----------------------------------------------------------------------------------------------
 
@@ -209,7 +235,7 @@ class Restore:
     def _leave(self, note: Noted) -> None:
         """Clean up behind a complete restore, if asked to, and say what it was."""
         status = self._status
-        if self._config.clean and link.read(self._target, target.link_name(note.restore)) is not None:
+        if self._config.clean and link.read(self._target, link_name(note.restore)) is not None:
             target.clean(self._attach().writer)
         status.archive, status.snapshot = note.archive, note.snapshot
         status.nodes, status.relationships = note.nodes, note.relationships
