@@ -80,12 +80,27 @@ class Metrics:
         self.archive_bytes = Counter(
             f"{PREFIX}_log_shipping_bytes", "Bytes of segments put into the archive", labels, registry=self.registry
         )
+        self.backup_at = Gauge(
+            f"{PREFIX}_backup_last_success_timestamp_seconds",
+            "When the last snapshot was complete, in seconds since 1970; 0: never",
+            labels,
+            registry=self.registry,
+        )
+        self.backup_took = Gauge(
+            f"{PREFIX}_backup_duration_seconds", "How long the last snapshot took", labels, registry=self.registry
+        )
+        self.backup_bytes = Counter(
+            f"{PREFIX}_backup_bytes", "Bytes of snapshots put into the store", labels, registry=self.registry
+        )
+        self.backup_failures = Counter(
+            f"{PREFIX}_backup_failures", "Snapshots that could not be taken", labels, registry=self.registry
+        )
 
     def of(self, namespace: str, name: str) -> ResourceMetrics:
         """The series of one resource, all of them present at once."""
         made = ResourceMetrics(self, namespace, name)
         self.lag.labels(name, namespace)
-        for family in (self.latency, self.archive_age, self.archive_backlog, self.archive_bytes, *self._of_links()):
+        for family in (self.latency, *self._of_archive(), *self._of_links()):
             family.labels(name, namespace)
         for site in SITES:
             self.failures.labels(name, namespace, site)
@@ -96,6 +111,10 @@ class Metrics:
 
     def _of_links(self) -> tuple[Gauge | Counter, ...]:
         return (self.missing, self.changes, self.received, self.troubled)
+
+    def _of_archive(self) -> tuple[Gauge | Counter, ...]:
+        shipped = (self.archive_age, self.archive_backlog, self.archive_bytes)
+        return (*shipped, self.backup_at, self.backup_took, self.backup_bytes, self.backup_failures)
 
 
 @dataclass(frozen=True)
@@ -148,6 +167,19 @@ class ResourceMetrics:
         """So many more bytes are in the archive."""
         self.metrics.archive_bytes.labels(self.name, self.namespace).inc(count)
 
+    def last_backup(self, at: float, seconds: float) -> None:
+        """When the last snapshot was complete (seconds since 1970), and how long it took."""
+        self.metrics.backup_at.labels(self.name, self.namespace).set(at)
+        self.metrics.backup_took.labels(self.name, self.namespace).set(seconds)
+
+    def backed_up(self, count: int) -> None:
+        """So many more bytes of snapshots are in the store."""
+        self.metrics.backup_bytes.labels(self.name, self.namespace).inc(count)
+
+    def backup_failed(self) -> None:
+        """One more snapshot could not be taken."""
+        self.metrics.backup_failures.labels(self.name, self.namespace).inc()
+
     def failed_probe(self, site: str) -> None:
         """One more failed probe."""
         self.metrics.failures.labels(self.name, self.namespace, site).inc()
@@ -164,13 +196,7 @@ class ResourceMetrics:
         """Take the series away with the resource."""
         name, namespace = self.name, self.namespace
         self.metrics.lag.remove(name, namespace)
-        for family in (
-            self.metrics.latency,
-            self.metrics.archive_age,
-            self.metrics.archive_backlog,
-            self.metrics.archive_bytes,
-            *self.metrics._of_links(),
-        ):
+        for family in (self.metrics.latency, *self.metrics._of_archive(), *self.metrics._of_links()):
             family.remove(name, namespace)
         for site in SITES:
             self.metrics.failures.remove(name, namespace, site)

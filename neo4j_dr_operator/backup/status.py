@@ -60,13 +60,15 @@ class JobStatus:
 @dataclass
 class BackupStatus(JobStatus):
     """``done`` and ``total`` count ids. ``snapshot``: name of the manifest, once it is there; ``bytes``: what its
-    objects take, as far as they were written now; ``pruned``: objects deleted; ``prune_problem``: why no more were."""
+    objects take, as far as they were written now; ``saved``: what was there already, uncompressed; ``pruned``: objects
+    deleted; ``prune_problem``: why no more were."""
 
     nodes: int = 0
     relationships: int = 0
     chunks: int = 0
     chunks_new: int = 0
     bytes: int = 0
+    saved: int = 0
     amendments: int = 0
     transactions: int = 0
     snapshot: str | None = None
@@ -84,6 +86,7 @@ class BackupStatus(JobStatus):
             "chunks": self.chunks,
             "chunksNew": self.chunks_new,
             "bytes": self.bytes,
+            "saved": self.saved,
             "amendments": self.amendments,
             "transactions": self.transactions,
             "snapshot": self.snapshot,

@@ -39,6 +39,7 @@ class Context:
     since: dict[Site, float]
     places: Mapping[Site, Place]
     objectives: Objectives
+    backup: Mapping[str, Any] | None = None
 
     @property
     def addresses(self) -> dict[Site, str]:
@@ -89,6 +90,7 @@ def recovery_status(
         "health": report.health_items(seen, context.since, context.addresses),
         "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
         "shipping": _shipping(context.objectives),
+        "backup": context.backup,
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),

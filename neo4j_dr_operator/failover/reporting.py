@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.failover import due, publish
+from neo4j_dr_operator.failover import backup_status, due, publish
 from neo4j_dr_operator.failover.actions import Decision
+from neo4j_dr_operator.failover.archivist import Archivist
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.follower_status import standby_news
 from neo4j_dr_operator.failover.following import Moment
@@ -39,6 +40,7 @@ class Running:
     pulse: Pulse
     references: References
     several: Several
+    archivist: Archivist
 
 
 @dataclass
@@ -104,7 +106,7 @@ class Reporter:
         state, several = decision.state, self.running.several
         lag = self.lag(state)
         self.meter.take(seen, lag, self.running.link.worker)
-        context = self._context(spec, decision.why, lag)
+        context = self._context(spec, decision, lag)
         self.meter.take_archive(context.objectives, self.running.shipper.worker)
         moment = self.moment(state, seen, spec)
         status = publish.recovery_status(state, desired, seen, self.writer.status, context)
@@ -131,18 +133,21 @@ class Reporter:
         told = self.running.several.told
         await self._put(publish.not_ready(self.writer.status, claim, generation, time.time(), told))
 
-    def _context(self, spec: DisasterRecoverySpec, why: str, lag: float | None) -> publish.Context:
-        worker, sites = self.running.link.worker, self.running.sites
+    def _context(self, spec: DisasterRecoverySpec, decision: Decision, lag: float | None) -> publish.Context:
+        worker, sites, now = self.running.link.worker, self.running.sites, time.time()
+        backups = self.running.archivist.seen(decision.state.keeping)
+        objectives = self.running.references.objectives(spec, lag, self.shipping, now)
         return publish.Context(
             spec=spec,
             generation=int(self.writer.body["metadata"].get("generation") or 0),
-            wall=time.time(),
-            why=why,
+            wall=now,
+            why=decision.why,
             lag=lag,
             link_report=worker.report if worker is not None else {},
-            objectives=self.running.references.objectives(spec, lag, self.shipping, time.time()),
+            objectives=replace(objectives, backups=backup_status.backup_healthy(backups)),
             since={site: self.writer.since(site, runtime.health) for site, runtime in sites.items()},
             places={site: runtime.place for site, runtime in sites.items()},
+            backup=backup_status.document(backups),
         )
 
     async def _put(self, status: Mapping[str, Any]) -> bool:

@@ -87,6 +87,7 @@ def shipping_view(
         shipped_at=report.get("shippedAt"),
         up_to=report.get("upTo"),
         backlog=report.get("backlogTransactions"),
+        gap=report.get("gap"),
         reason=error.get("reason"),
         message=_explained(error, config.site, {config.site: places[config.site]} if places else {}),
     )

@@ -10,7 +10,6 @@ from neo4j_dr_operator.failover.objectives import (
     Objectives,
     ShipPlan,
     log_shipping_healthy,
-    not_configured,
     ship_plan,
     within_rpo,
 )
@@ -63,11 +62,6 @@ def test_messages_at_rest_hold_no_moving_number() -> None:
     later = replace(ASKED, now=1010.0, shipping=replace(SHIPPING, segment=8, up_to=1005.0))
     assert log_shipping_healthy(FOLLOWING, ASKED) == log_shipping_healthy(FOLLOWING, later)
     assert within_rpo(FOLLOWING, Objectives(rpo=9.0, lag=1.0)) == within_rpo(FOLLOWING, Objectives(rpo=9.0, lag=2.0))
-
-
-def test_what_nobody_asked_for_is_unknown_and_what_is_not_given_is_false() -> None:
-    assert not_configured("BackupHealthy", "why", asked=False).status == "Unknown"
-    assert not_configured("BackupHealthy", "why", asked=True).status == "False"
 
 
 def test_the_active_site_is_shipped_from_its_barrier_on() -> None:
