@@ -137,13 +137,54 @@ class RecoveryWindow(StatusModel):
     gaps: list[RecoveryGap] = Field(default_factory=list, description="Spans between them that cannot.")
 
 
+class RunningBackup(StatusModel):
+    """The snapshot that is being taken."""
+
+    kind: str | None = Field(
+        default=None,
+        description="base: what the log archive starts from; scheduled; requested: by kubectl neo4j-dr backup now.",
+    )
+    why: str | None = Field(default=None, description="Why a base is taken.")
+    started_at: Instant | None = Field(default=None, description="When it began.")
+    state: str | None = Field(default=None, description="attaching, scanning, catching-up or pruning.")
+    percent: int | None = Field(default=None, description="Share of the ids that have been read.")
+    estimated_seconds_left: int | None = Field(default=None, description="Seconds that the reading may still take.")
+    bytes: int | None = Field(default=None, description="Bytes that were put so far.")
+    bytes_deduplicated: int | None = Field(
+        default=None, description="Bytes that were there already and were not put again, before compression."
+    )
+    message: str | None = Field(default=None, description="What it waits for, for people.")
+
+
+class BackupRequest(StatusModel):
+    """What became of a kubectl neo4j-dr backup now."""
+
+    request: str = Field(description="Value of the annotation neo4j.neo4j.com/backup-requested-at.")
+    state: str = Field(description="Running, Completed, Failed or Refused.")
+    at: Instant | None = Field(default=None, description="Since when.")
+    snapshot: str | None = Field(default=None, description="The snapshot that came of it.")
+    message: str | None = Field(default=None, description="Why it was refused or failed, for people.")
+
+
 class BackupStatus(StatusModel):
     """Snapshots taken."""
 
-    last_snapshot: str | None = Field(default=None, description="Name of the newest one.")
+    destination: str | None = Field(default=None, description="Where snapshots go.")
+    last_snapshot: str | None = Field(
+        default=None, description="Name of the newest one that this resource has taken, below the path of destination."
+    )
     last_completed_at: Instant | None = Field(default=None, description="When it was complete.")
+    last_duration_seconds: float | None = Field(default=None, description="How long it took, in seconds.")
+    last_bytes: int | None = Field(default=None, description="Bytes that were put for it.")
+    last_bytes_deduplicated: int | None = Field(
+        default=None, description="Bytes that were there already and were not put again, before compression."
+    )
     next_at: Instant | None = Field(default=None, description="When the next one is due.")
-    snapshots: int | None = Field(default=None, description="Snapshots kept.")
+    snapshots: int | None = Field(default=None, description="Snapshots that are there.")
+    running: RunningBackup | None = Field(default=None, description="The one that is being taken.")
+    requests: list[BackupRequest] = Field(
+        default_factory=list, description="The last ones asked for by hand, newest first."
+    )
     message: str | None = Field(default=None, description="What keeps backups from working, for people.")
 
 
@@ -216,6 +257,12 @@ class FailoverRecord(StatusModel):
     steps: list[FailoverStep] = Field(default_factory=list, description="Steps in order, each with its beginning.")
     fenced_by: str | None = Field(default=None, description="What kept the old primary from writing, such as time.")
     applied_position: str | None = Field(default=None, description="Change identifier applied last before promotion.")
+    drained_from_archive: int | None = Field(
+        default=None,
+        description="Transactions that the standby lacked and took from the archive before it was promoted; unset where "
+        "the archive was not asked: without log shipping, and where the old primary could be read to its end.",
+    )
+    drain_problem: str | None = Field(default=None, description="Why no more was taken from the archive.")
     lost_transactions: int | None = Field(
         default=None, description="Transactions lost; unset until the old primary has been seen again."
     )
