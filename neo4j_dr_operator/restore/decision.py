@@ -51,7 +51,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Note:
-    """What a restore has noted in the target; ``restore``: its name, ``<namespace>/<name>/<uid>``."""
+    """What a restore has noted in the target; ``restore``: its name, ``<namespace>/<name>/<uid>``. ``complete``: nothing
+    is left to be done, also because replication was resumed over it."""
 
     restore: str
     complete: bool

@@ -11,7 +11,7 @@ _HELD = """
 OPTIONAL MATCH (s:`__Neo4jDRSite` {key: 'site'})
 RETURN s {.role, .dr} AS site,
   COLLECT { MATCH (l:`__Neo4jDRLink`) RETURN l {.link, .phase, .sourceDb, .cursorTx} } AS links,
-  COLLECT { MATCH (r:`__Neo4jDRRestore`) RETURN r {.restore, .complete, .archive} } AS notes
+  COLLECT { MATCH (r:`__Neo4jDRRestore`) RETURN r {.restore, .complete, .resumed, .archive} } AS notes
 """
 _COUNTS = "RETURN COUNT { MATCH (n) } AS nodes, COUNT { MATCH ()-[r]->() } AS relationships"
 _OURS = "MATCH (n:`__Neo4jDR`) RETURN count(n) AS nodes"
@@ -37,6 +37,7 @@ async def inspect(db: AsyncDatabase, timeout: float) -> Held:
             for link in row["links"]
         ),
         notes=tuple(
-            Note(note["restore"], bool(note.get("complete")), note.get("archive") or "") for note in row["notes"]
+            Note(note["restore"], bool(note.get("complete") or note.get("resumed")), note.get("archive") or "")
+            for note in row["notes"]
         ),
     )

@@ -115,7 +115,7 @@ def complete(
         "completedAt": timestamp(wall),
         "archive": report.get("archive"),
         "snapshot": report.get("snapshot"),
-        "check": report.get("check"),
+        "check": report.get("check") or stored.get("check"),
         "remarks": remarks,
         "resume": resume,
         "message": message,
