@@ -26,6 +26,22 @@ class LinkPlan:
 
 
 def link_for(state: ControlState, epoch: int | None = None) -> LinkPlan | None:
+@dataclass(frozen=True)
+class DrainPlan:
+    """The drain that should run: into the link from `source` to `target`, claimed at `epoch`, comes what the archive
+    has of `archive_epoch`, in which `source` was active."""
+
+    source: Site
+    target: Site
+    epoch: int
+    archive_epoch: int
+
+    @property
+    def name(self) -> str:
+        """The link's name in the target's bookkeeping."""
+        return link_name(self.source, self.target)
+
+
     """The link that belongs to where the standby stands, at the state's epoch or at one being claimed."""
     at = state.epoch if epoch is None else epoch
     match state.standby:
@@ -151,3 +167,4 @@ class Decision:
     link: LinkPlan | None = None
     holder: Site | None = None
     notes: tuple[str, ...] = field(default=())
+    drain: DrainPlan | None = None

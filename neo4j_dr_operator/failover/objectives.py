@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from neo4j_dr_operator.api.support import Support
+from neo4j_dr_operator.failover import drains
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.state import ControlState, Site
@@ -56,8 +57,13 @@ class ShipPlan:
 
 
 def ship_plan(state: ControlState) -> ShipPlan | None:
-    """The active site at its epoch, from the barrier of its promotion on; None until that is known."""
+    """The active site at its epoch, from the barrier of its promotion on; None until that is known.
+
+    None, too, while the archive of a site that is being left is drained.
+    """
     if state.epoch == 0 or (state.standby == "returning" and state.barrier is None):
+        return None
+    if state.operation is not None and drains.closing(state.operation):
         return None
     return ShipPlan(state.active, state.epoch, state.barrier)
 
@@ -89,6 +95,8 @@ def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
 
 def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
     """Whether the archive of transactions is being written, as asked."""
+    if state.operation is not None and drains.closing(state.operation):
+        return Claim(kind, False, "FailingOver", f"the archive of {state.active} is drained before it is left")
     kind, every, shipping = "LogShippingHealthy", objectives.ship_every, objectives.shipping
     if every is None:
         return Claim(kind, None, "NotConfigured", "spec.replication.logShipping.enabled is false")

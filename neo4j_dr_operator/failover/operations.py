@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from neo4j_dr_operator.failover import drains
 from neo4j_dr_operator.failover.actions import (
     Action,
     Assess,
@@ -111,7 +112,7 @@ def _step(state: ControlState, operation: Operation, desired: Desired, seen: See
         case "Fencing":
             return _fencing(state, operation, desired, seen, votes, now)
         case "Draining":
-            return _draining(state, operation, seen, votes, now)
+            return _draining(state, operation, desired, seen, votes, now)
         case "Promoting":
             return _promoting(state, operation, seen, votes, now)
         case _:
@@ -231,12 +232,14 @@ def _emergency_fence_is_over(op: Operation, seen: Seen, now: Now) -> bool:
     return op.kind == "emergency" and (dead or now.step_age > EMERGENCY_FENCE_PATIENCE)
 
 
-def _draining(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
+def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
     alive = _alive_again(state, op, votes)
     if alive is not None:
         return alive
     link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
     claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
+    if drains.wanted(op, desired):
+        return _draining_archive(state, op, seen, now)
     applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
     applied = link.cursor if link and link.cursor and link.cursor_tx == applied_tx else op.applied
     drained = op.final_tx is None or applied_tx >= op.final_tx
@@ -244,8 +247,7 @@ def _draining(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now
     there = seen.sites[op.target].verdict is Verdict.UP
     if (drained or late) and there:
         ready = op.model_copy(update={"applied": applied})
-        promoting = state.model_copy(update={"synced": None, "sync": None})
-        return _enter(promoting, ready, "Promoting", now, f"Promoting {op.target}: drained to {applied_tx}")
+        return _promote(state, ready, now, f"Promoting {op.target}: drained to {applied_tx}")
     if now.step_age > DRAIN_PATIENCE:
         behind = f"{op.target} is {seen.sites[op.target].verdict} at transaction {applied_tx} of {op.final_tx}"
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
@@ -256,6 +258,23 @@ def _draining(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now
 
 def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
     """Ask for the promotion until it is there; the way back first fences the link at an epoch above it.
+def _draining_archive(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+    """What the old primary has shipped, then the promotion, whatever became of the drain."""
+    found, view = drains.outcome(op, seen, now), seen.sites[op.target]
+    if found is not None and view.verdict is Verdict.UP:
+        update = {"drained": found.transactions, "drain_problem": found.problem, "applied": found.applied or op.applied}
+        why = f"Promoting {op.target}: {found.transactions} transactions were taken from the archive"
+        return _promote(state, op.model_copy(update=update), now, f"{why}; {found.problem}" if found.problem else why)
+    if view.verdict is not Verdict.UP and drains.quiet(op, seen, now) > DRAIN_PATIENCE:
+        result = "Cancelled" if op.kind == "failover" else "RolledBack"
+        return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {op.target} is {view.verdict}")
+    return Decision(state, drains.sentence(op, seen), drain=drains.plan(state, op))
+
+
+def _promote(state: ControlState, op: Operation, now: Now, why: str) -> Decision:
+    return _enter(state.model_copy(update={"synced": None, "sync": None}), op, "Promoting", now, why)
+
+
 
     A promotion may have been sent by a process that died: only a claim of the link at a higher epoch proves that it
     can never happen any more (it compares the link's epoch), and that claim fails once it has happened.
@@ -339,6 +358,8 @@ def _entry(op: Operation, result: str, reason: str, state: ControlState) -> Hist
 
 
 def _give_up(state: ControlState, op: Operation, result: str, reason: str) -> Decision:
+            "drained": op.drained,
+            "drain_problem": op.drain_problem,
     """End an operation before its promotion.
 
     From Fencing on its epoch may be in the witness and in the link, and an action of it may still land: it is spent,

@@ -195,5 +195,7 @@ def health_items(seen: Seen, since: dict[Site, float], addresses: dict[Site, str
             "since": timestamp(since[site]),
             "address": addresses.get(site, ""),
         }
+        "drainedFromArchive": entry.drained,
+        "drainProblem": entry.drain_problem,
         for site in SITES
     ]

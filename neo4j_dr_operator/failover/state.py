@@ -66,6 +66,8 @@ class Operation(Record):
     steps: list[StepRecord]
     evidence: list[str] = Field(default_factory=list)
     requested: bool = False
+    drained: int | None = None
+    drain_problem: str | None = None
     final: str | None = None
     final_tx: int | None = None
     fenced_by: str | None = None
@@ -77,7 +79,10 @@ class Operation(Record):
 
 
 class HistoryEntry(Record):
-    """What a change of the active site was and what it cost (P5). Unknown losses are None until they are counted."""
+    """What a change of the active site was and what it cost (P5). Unknown losses are None until they are counted.
+
+    `drained`: transactions taken from the archive, None where it was not asked; `drain_problem`: why not all of them.
+    """
 
     epoch: int
     kind: Kind
@@ -85,6 +90,8 @@ class HistoryEntry(Record):
     target: Site
     result: Literal["Completed", "RolledBack", "Refused", "Cancelled"]
     reason: str = ""
+    drained: int | None = None
+    drain_problem: str | None = None
     steps: list[StepRecord] = Field(default_factory=list)
     evidence: list[str] = Field(default_factory=list)
     fenced_by: str | None = None

@@ -24,7 +24,8 @@ class Requested:
 class Desired:
     """What the resources ask for. `lone_emergency`: a plain patch set it, and no patched target stands beside it.
 
-    `witness_beside`: the site in whose own region the witness lies, and with which it would be lost.
+    `witness_beside`: the site in whose own region the witness lies, and with which it would be lost. `archive`: whether
+    what the active site commits is shipped.
     """
 
     automatic: bool = False
@@ -36,6 +37,15 @@ class Desired:
     read_only: dict[Site, Owner | None] = field(default_factory=dict)
     witness: bool = False
     witness_beside: Site | None = None
+    archive: bool = False
+
+
+@dataclass(frozen=True)
+class RestoreMark:
+    """The note of a restore that stands in a database: its name, and whether it has ended."""
+
+    name: str
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,7 @@ class ShippingView:
     """The log shipper as its worker last reported.
 
     ``shipped_at``, ``up_to``: seconds since 1970 of the last put, and the moment before which everything committed is
-    in the archive; ``backlog``: transactions that are not yet.
+    in the archive; ``backlog``: transactions that are not yet; ``gap``: number of the segment that it put behind a gap.
     """
 
     site: Site
@@ -125,6 +135,23 @@ class ShippingView:
     backlog: int | None = None
     reason: str | None = None
     message: str = ""
+    gap: int | None = None
+    reason: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class DrainView:
+    """The drain of an archive as its worker last reported. `epoch`: the one that the link was claimed at.
+
+    `transactions`: taken from the archive so far; `quiet`: seconds since it got on last.
+    """
+
+    epoch: int
+    state: str
+    cursor: str | None = None
+    transactions: int = 0
+    quiet: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +213,7 @@ class Seen:
     link: LinkView | None = None
     witness: WitnessView | None = None
     readings: tuple[Reading, ...] = ()
+    drain: DrainView | None = None
     assessment: Assessment | None = None
     leased: int = 0
     lease_refused: str | None = None

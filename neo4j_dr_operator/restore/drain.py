@@ -21,6 +21,7 @@ from neo4j_dr_operator.replication import link
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.fold import Net
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.restore.beyond import Beyond
 from neo4j_dr_operator.restore.drain_config import DrainConfig
 from neo4j_dr_operator.restore.point import Point
@@ -86,6 +87,10 @@ class Drain:
                 return
             except (LinkTaken, errors.ObjectStoreError):
                 raise
+            except errors.ReadOnlyRefused as error:  # the operator opens a standby that it finds closed
+                self._status.problem = Problem.of(error)
+                if self._patience.stopping.wait(1.0):
+                    raise
             except errors.Stale:
                 losses += 1
                 if losses == LOSSES or self._patience.stopping.wait(1.0):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from model import Stored, World
+from model import Database, Stored, World
 
 from neo4j_dr_operator.failover.actions import Promote
-from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
+from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, Operation
 
 GRACE = 15.0
 """Seconds a site must have been reachable before nobody may call it dead: silence, probes and slow actions fit in."""
@@ -95,10 +95,29 @@ def promoted(world: World, operator: str, action: Promote) -> None:
             world.fail(f"an automatic failover from {action.source}, which lives")
         if world.lease is None or (world.lease.holder, world.lease.epoch) != (action.target, action.epoch):
             world.fail("an automatic failover without the lease")
+    _drained(world, operation, target)
     if source.access == "read-only":
         world.fenced[action.source] = source.restarts
     world.fenced.pop(action.target, None)
     world.note(f"{action.target} is promoted at epoch {action.epoch}, {len(lost)} behind")
+
+
+def _drained(world: World, operation: Operation, target: Database) -> None:
+    """What the archive was seen to hold is applied, and counted once, whatever was killed meanwhile."""
+    link = target.inbound
+    if not world.shipping or operation.kind == "switchover" or operation.final is not None:
+        if operation.drained is not None:
+            world.fail("a drain where nothing was to be drained")
+        return
+    world.drains["problem" if operation.drain_problem else "taken" if operation.drained else "nothing"] += 1
+    if operation.drained is None:
+        world.fail("promoted without having asked the archive")
+    if link is None or operation.drain_problem is not None:
+        return
+    if link.cursor < world.goals.get(operation.epoch, 0):
+        world.fail(f"the standby is at {link.cursor}, the archive was at {world.goals[operation.epoch]}")
+    if link.drain_epoch == operation.epoch and link.drained != operation.drained:
+        world.fail(f"{operation.drained} transactions are said to be drained, {link.drained} were")
 
 
 def each_tick(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
 from neo4j_dr_operator.failover.lease import WitnessRecord
@@ -23,11 +23,26 @@ class Unreachable(Exception):
 
 @dataclass
 class Link:
-    """The link node kept in its target: phase, epoch, and how much of the source's log has been applied."""
+    """The link node kept in its target: phase, epoch, and how much of the source's log has been applied.
+
+    `drained`: clients' transactions that came out of the archive, in the drain at `drain_epoch`.
+    """
 
     phase: str
     epoch: int
     cursor: int
+    drain_epoch: int = 0
+    drained: int = 0
+
+
+@dataclass
+class Archived:
+    """One epoch of the archive: what a site's log holds from `begin` to `end`. `broken`: where one was altered."""
+
+    site: Site
+    begin: int
+    end: int
+    broken: int | None = None
 
 
 @dataclass
@@ -143,6 +158,10 @@ class World:
     api_up: bool = True
     s3_up: bool = True
     lease: WitnessRecord | None = None
+    shipping: bool = False
+    archive: dict[int, Archived] = field(default_factory=dict)
+    goals: dict[int, int] = field(default_factory=dict)
+    """How far the archive was when a drain looked at it last, by the epoch that was claimed."""
     cuts: dict[tuple[str, str], float] = field(default_factory=dict)
     healed: dict[tuple[str, str], float] = field(default_factory=dict)
     acknowledged: dict[int, Site] = field(default_factory=dict)
@@ -153,6 +172,7 @@ class World:
     requested: int = 0
     accepted: int = 0
     results: dict[tuple[str, str], int] = field(default_factory=dict)
+    drains: Counter[str] = field(default_factory=Counter)
     fenced: dict[str, int] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
 

@@ -29,6 +29,7 @@ class Run:
         self.operators = [Operator(world, "operator-1", faulty)]
         self.scripts: list[Script] = []
         self.restarts: list[tuple[float, Site]] = []
+        self.deaths: list[tuple[float, Site]] = []
         self.next_git = 0.0
 
     def slice(self) -> None:
@@ -40,6 +41,9 @@ class Run:
             self.restarts.remove((at, site))
             world.databases[site].start(world.now)
             world.note(f"{site} is back")
+        for at, site in [due for due in self.deaths if due[0] <= world.now]:
+            self.deaths.remove((at, site))
+            self.kill(site, 25.0)
         if world.now >= self.next_git:
             self.next_git = world.now + 5.0
             spec = world.stored.spec
@@ -157,7 +161,7 @@ class Run:
         for site in SITES:
             if not world.databases[site].alive:
                 world.databases[site].start(world.now)
-        self.restarts, self.scripts = [], []
+        self.restarts, self.scripts, self.deaths = [], [], []
         for writer in world.writers:
             writer.paused = True
         for operator in self.operators:
@@ -172,6 +176,7 @@ def chaos(seed: int) -> Run:
     world = new_world(seed)
     rng = world.rng
     world.automatic, world.witness_wanted = rng.random() < 0.85, rng.random() < 0.9
+    world.shipping = rng.random() < 0.6
     if rng.random() < 0.15:
         world.stored.spec.git_target = rng.choice(SITES)
         world.stored.spec.git_sync = rng.choice((None, "forward", "reverse"))
@@ -198,7 +203,10 @@ def fault(run: Run) -> None:
     world, rng = run.world, run.world.rng
     site, operator = rng.choice(SITES), rng.choice(run.operators)
     seconds = rng.choice((1.0, 4.0, 10.0, 25.0))
-    kind = rng.choice(("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api", "stuck"))
+    kinds = ("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api", "stuck")
+    if world.shipping:
+        kinds += ("shipper", "drain", "behind", "behind", "altered")
+    kind = rng.choice(kinds)
     world.note(f"fault: {kind} {site} {operator.name} {seconds}")
     match kind:
         case "kill":
@@ -223,6 +231,17 @@ def fault(run: Run) -> None:
             world.cut(operator.name, "api", world.now + seconds)
         case "stuck":
             operator.worker.stuck_until = world.now + seconds
+        case "shipper":
+            world.cut(operator.shipper.name, site, world.now + seconds)
+        case "drain":
+            operator.drain.kill()
+        case "altered":
+            for archived in world.archive.values():
+                if archived.broken is None and archived.end > archived.begin:
+                    archived.broken = rng.randint(archived.begin, archived.end)
+        case "behind":  # the archive gets ahead of the standby, then the primary dies
+            operator.worker.stuck_until = world.now + seconds
+            run.deaths.append((world.now + seconds / 2, world.stored.control.active))
         case "crash":
             run.operators[run.operators.index(operator)] = Operator(world, operator.name)
 
