@@ -14,13 +14,8 @@ _NODES = "UNWIND $a AS a MATCH (n) WHERE elementId(n) = $x + a RETURN count(n)"
 _RELATIONSHIPS = "UNWIND $a AS a MATCH ()-[r]->() WHERE elementId(r) = $x + a RETURN count(r)"
 
 
-def check(writer: LinkWriter, *, each: bool) -> str:
-    """See that the target holds as many nodes and relationships as were restored and, with ``each``, that it holds
-    every one of them: together, those and no other. What was compared, in words; may be repeated.
-
-    Values are not read again: what a chunk or a segment holds was compared with its checksum when it was read. Raises
-    :class:`errors.TargetAltered`.
-    """
+def counted(writer: LinkWriter) -> tuple[int, int]:
+    """Nodes and relationships in the target: as many as were restored. Raises :class:`errors.TargetAltered`."""
     held = seed.counts(writer.database)
     known = writer.map.nodes.count(), writer.map.relationships.count()
     if held != known:
@@ -28,6 +23,16 @@ def check(writer: LinkWriter, *, each: bool) -> str:
             f"the target holds {held[0]} nodes and {held[1]} relationships, and {known[0]} and {known[1]} were "
             "restored: somebody else wrote to it"
         )
+    return held
+
+
+def check(writer: LinkWriter, held: tuple[int, int], *, each: bool) -> str:
+    """What was compared, in words. With ``each`` every one of them is looked for as well: since they are as many as
+    were restored (``held``), the target holds those and no other.
+
+    Values are not read again: what a chunk or a segment holds was compared with its checksum when it was read. May be
+    repeated. Raises :class:`errors.TargetAltered`.
+    """
     if not each:
         return f"{held[0]} nodes and {held[1]} relationships, as many as were restored"
     _present(writer, writer.map.nodes, _NODES, writer.node_prefix, "node")

@@ -51,8 +51,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Note:
-    """What a restore has noted in the target; ``restore``: its name, ``<namespace>/<name>/<uid>``. ``complete``: nothing
-    is left to be done, also because replication was resumed over it."""
+    """What a restore has noted in the target; ``restore``: its name, ``<namespace>/<name>/<uid>``.
+
+    ``complete``: nothing is left to be done, also because replication was resumed over it.
+    """
 
     restore: str
     complete: bool

@@ -24,7 +24,7 @@ from neo4j_dr_operator.replication.apply import Batch, select_relationships
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
-from neo4j_dr_operator.restore import emptying, reading, schema, target
+from neo4j_dr_operator.restore import check, emptying, reading, schema, target
 from neo4j_dr_operator.restore.config import RestoreConfig
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.reading import Replay
@@ -219,13 +219,8 @@ class Restore:
     def _finish(self, writer: LinkWriter, note: Noted, manifest: Manifest) -> None:
         status = self._status
         status.become("checking")
-        held = seed.counts(self._target)
-        known = writer.map.nodes.count(), writer.map.relationships.count()
-        if held != known:
-            raise errors.TargetAltered(
-                f"the target holds {held[0]} nodes and {held[1]} relationships, and {known[0]} and {known[1]} were "
-                "restored: somebody else wrote to it"
-            )
+        held = check.counted(writer)
+        status.check = check.check(writer, held, each=self._config.validate)
         status.become("indexing")
         status.schema = schema.make(self._config.target, manifest.schema, indexes=not self._config.skip_indexes)
         done = target.end(writer, note, *held)

@@ -38,6 +38,7 @@ def test_a_restore() -> None:
     read = RestoreConfig.parse(restore().line())
     assert (read.restore, read.archive, read.database) == ("apps/r/uid", "apps/dr", None)
     assert read.source == AT
+    assert not read.validate
     assert (read.target.uri, read.target.password) == (TARGET.uri, TARGET.password)
     assert json.loads(read.asked) == {"time": "2025-01-15T10:30:00+05:30"}
     assert (read.skip_indexes, read.clean, read.overwrite, read.force) == (True, False, True, False)
