@@ -18,6 +18,7 @@ class LinkPlan:
     origin: Literal["seed", "attach", "handover"]
     barrier: str | None = None
     reseed: str | None = None
+    supersedes: str | None = None
 
     @property
     def name(self) -> str:
@@ -46,13 +47,20 @@ class DrainPlan:
     at = state.epoch if epoch is None else epoch
     match state.standby:
         case "following":
-            return LinkPlan(state.active, state.standby_site, at, _origin(state), reseed=state.ticket)
+            return LinkPlan(
+                state.active, state.standby_site, at, _origin(state), reseed=state.ticket, supersedes=_over(state)
+            )
         case "seed":
-            return LinkPlan(state.active, state.standby_site, at, "seed", reseed=state.ticket)
+            return LinkPlan(state.active, state.standby_site, at, "seed", reseed=state.ticket, supersedes=_over(state))
         case "joining":
             return LinkPlan(state.active, state.standby_site, at, "handover", state.barrier)
         case _:
             return None
+
+
+def _over(state: ControlState) -> str | None:
+    """The restore that a filling anew ends."""
+    return state.resumed or None if state.ticket is not None else None
 
 
 def _origin(state: ControlState) -> Literal["seed", "attach"]:

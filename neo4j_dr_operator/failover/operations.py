@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neo4j_dr_operator.failover import drains
+from neo4j_dr_operator.failover import drains, restored
 from neo4j_dr_operator.failover.actions import (
     Action,
     Assess,
@@ -154,6 +154,8 @@ def _requested(state: ControlState, op: Operation, desired: Desired, seen: Seen,
     active = seen.sites[state.active]
     if limitation is None and op.kind == "switchover" and active.verdict is not Verdict.UP:
         limitation = f"PrimaryUnavailable: {state.active} is {active.verdict}; an emergency failover does not need it"
+    if limitation is None and op.kind == "switchover":
+        limitation = restored.active_limitation(state, seen)
     if limitation is not None:
         if now.step_age > REQUEST_PATIENCE:
             return _give_up(state, op, "Refused", limitation)
@@ -289,6 +291,9 @@ def _promote(state: ControlState, op: Operation, now: Now, why: str) -> Decision
     if mark is not None and (mark.role, mark.epoch) == ("primary", op.epoch):
         why = f"Promoting: {op.target} is the primary of epoch {op.epoch} already"
         return Decision(state, why, (Promote(op.source, op.target, op.epoch, None),))
+    if mark is not None and mark.role != "primary" and restored.noted(state, seen, op.target) is not None:
+        # its note took the link away, with which every promotion begins: this one can never happen any more
+        return _give_up(state, op, "Cancelled" if op.kind == "failover" else "RolledBack", f"{op.target} was restored")
     against = _against(op, seen, votes, now)
     if against is not None:
         return Decision(state, f"Promoting: taken back, {against}", (Claim(op.source, op.target, op.epoch + 1),))

@@ -29,6 +29,7 @@ def link_config(
         return None
     inverse = link_name(plan.target, plan.source) if plan.origin == "handover" else None
     made = LinkConfig(plan.name, plan.epoch, plan.origin, source, target, inverse, plan.barrier, reseed=plan.reseed)
+    made = replace(made, supersedes=plan.supersedes)
     return _paced(made, spec)
 
 

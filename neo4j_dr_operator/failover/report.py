@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from neo4j_dr_operator.failover import restored
 from neo4j_dr_operator.failover.causes import cause
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, not_configured, within_rpo
@@ -35,6 +36,8 @@ def phase(state: ControlState, seen: Seen) -> str:
         return "SwitchingOver" if state.operation.kind == "switchover" else "FailingOver"
     if seen.sites[state.active].verdict is Verdict.DOWN:
         return "Degraded"
+    if seen.held:
+        return "Restoring"
     return {
         "seed": "Seeding" if state.ticket is None else "Reseeding",
         "following": "Replicating",
@@ -42,6 +45,7 @@ def phase(state: ControlState, seen: Seen) -> str:
         "joining": "Joining",
         "diverged": "Diverged",
         "lost": "Diverged",
+        "restored": "Restoring" if state.standby_reason.startswith(restored.UNDER_WAY) else "Restored",
     }[state.standby]
 
 
@@ -81,6 +85,12 @@ def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) ->
 
 def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
     link = seen.link
+    if state.standby == "restored":
+        return Claim("ReplicationHealthy", False, *restored.told(state))
+    halted = restored.at_work(state, seen, state.standby_site) or restored.at_work(state, seen, state.active)
+    if halted is not None and link is None:
+        reason, _, sentence = halted.partition(": ")
+        return Claim("ReplicationHealthy", False, reason, sentence)
     if link is None:
         return Claim("ReplicationHealthy", False, "NoLink", "no link is running")
     if link.reason is not None and not link.retrying:
@@ -97,6 +107,8 @@ def _replication_synced(state: ControlState, desired: Desired, seen: Seen) -> Cl
     kind, active = "ReplicationSynced", seen.sites[state.active]
     if state.operation is not None and state.synced is None:
         return Claim(kind, False, state.operation.step, "a change of the active site is under way")
+    if state.standby == "restored":
+        return Claim(kind, False, *restored.told(state))
     if state.synced is not None and state.synced.complete:
         if active.verdict is not Verdict.UP or active.access != "read-only":
             return Claim(
@@ -123,6 +135,8 @@ def _sync_complete(state: ControlState, desired: Desired) -> Claim:
     if sync.complete:
         sentence = f"{state.standby_site} holds what {state.active} had when the sync was requested"
         return Claim("SyncComplete", True, "Synced", sentence)
+    if state.standby == "restored":
+        return Claim("SyncComplete", False, *restored.told(state))
     if state.standby in ("diverged", "lost"):
         return Claim("SyncComplete", False, state.standby.title(), state.standby_reason)
     return Claim("SyncComplete", False, "Syncing", f"{sync.direction}, towards {state.standby_site}")
@@ -147,6 +161,8 @@ def _failover_ready(state: ControlState, desired: Desired, seen: Seen) -> Claim:
 
 def _available(kind: str, site: Site, seen: Seen, state: ControlState | None = None) -> Claim:
     view = seen.sites[site]
+    if state is not None and state.standby == "restored":
+        return Claim(kind, False, *restored.told(state))
     if state is not None and state.standby in ("diverged", "lost"):
         return Claim(kind, False, state.standby.title(), state.standby_reason)
     if view.verdict is Verdict.UNKNOWN:

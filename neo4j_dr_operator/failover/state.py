@@ -158,7 +158,8 @@ class ControlState(Record):
 
     `standby` is where the other site stands: `seed` (to be filled), `following` (a consistent prefix), `returning`
     (after a promotion: to be made read-only and compared), `joining` (proven a prefix, its link is being made),
-    `diverged` (holds transactions the active site does not), `lost` (its history cannot be compared).
+    `diverged` (holds transactions the active site does not), `lost` (its history cannot be compared), `restored` (holds
+    what the restore named `restored` has put there). `resumed`: the restore over which replication was resumed last.
 
     `reached`: the address at which each site was last seen UP. Silence anywhere else is no sign of death: an address
     that somebody has just written may be wrong.
@@ -168,7 +169,7 @@ class ControlState(Record):
 
     epoch: int = 0
     active: Site = "primary"
-    standby: Literal["seed", "following", "returning", "joining", "diverged", "lost"] = "seed"
+    standby: Literal["seed", "following", "returning", "joining", "diverged", "lost", "restored"] = "seed"
     standby_reason: str = ""
     barrier: str | None = None
     restricted: list[Site] = Field(default_factory=list)
@@ -176,6 +177,8 @@ class ControlState(Record):
     synced: Synced | None = None
     sync: SyncRequest | None = None
     reseed: Reseed | None = None
+    restored: str = ""
+    resumed: str = ""
     reached: dict[Site, str] = Field(default_factory=dict)
     secondary: str = ""
     handled: Handled = Field(default_factory=Handled)

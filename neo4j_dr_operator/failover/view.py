@@ -53,7 +53,8 @@ class Mark:
     """The site node of a database: which role and epoch it knows; `absent` for a database never used.
 
     `inbound_*`: phase and epoch of the link that fills this database, as kept in it. `site`: which site, or which
-    follower, it is; `links`: the names of all links that it was ever filled by.
+    follower, it is; `links`: the names of all links that it was ever filled by; `restore`: whose graph stands in it, if
+    it is a restore's.
     """
 
     role: Literal["primary", "standby", "absent"]
@@ -64,6 +65,7 @@ class Mark:
     inbound_epoch: int = 0
     site: str | None = None
     links: tuple[str, ...] = ()
+    restore: RestoreMark | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ class Seen:
     """Everything observed, at one moment. Results of actions are facts here, keyed by what they were about.
 
     `unresolved`: references that could not be followed (a site, or the witness), as reason and sentence; `blocked`:
-    what an action was refused with that only people can mend.
+    what an action was refused with that only people can mend; `held`: restores that have a site in hand, by name.
     """
 
     sites: dict[Site, SiteView]
@@ -224,6 +226,7 @@ class Seen:
     failed: str | None = None
     unresolved: dict[str, tuple[str, str]] = field(default_factory=dict)
     blocked: tuple[str, str] | None = None
+    held: dict[Site, str] = field(default_factory=dict)
 
     def reading(self, site: Site, epoch: int, since: float, final: bool) -> Reading | None:
         """The newest reading of `site` at `epoch` taken at or after `since` (monotonic seconds)."""
