@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from neo4j_dr_operator.cli.command import Command
+from neo4j_dr_operator.cli.commands.backup import COMMAND as BACKUP
 from neo4j_dr_operator.cli.commands.status import COMMAND as STATUS
 from neo4j_dr_operator.cli.commands.verify import COMMAND as VERIFY
 from neo4j_dr_operator.cli.commands.version import COMMAND as VERSION
 
-COMMANDS: tuple[Command, ...] = (STATUS, VERIFY, VERSION)
+COMMANDS: tuple[Command, ...] = (STATUS, VERIFY, BACKUP, VERSION)
