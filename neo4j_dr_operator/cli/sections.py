@@ -279,11 +279,18 @@ def history(page: Page, facts: Facts) -> None:
         epoch = "" if change.epoch is None else f", epoch {change.epoch}"
         page.text(f"{when}{change.kind} {path}: {change.result}{took}{epoch}", style, hang=2)
         page.nested(_cost(change), 2, "dim")
+        if change.drained or change.drain_problem:
+            page.nested(_drained(change), 2, "dim")
         if change.reason:
             page.nested(change.reason, 2, "dim")
     older = len(facts.history) - HISTORY_SHOWN
     if older > 0:
         page.text(f"and {count(older, 'older change')} (-o yaml shows all)", "dim")
+
+
+def _drained(change: Change) -> str:
+    taken = f"{count(change.drained or 0, 'transaction')} taken from the archive"
+    return f"{taken}, no more because of {change.drain_problem}" if change.drain_problem else taken
 
 
 def _cost(change: Change) -> str:

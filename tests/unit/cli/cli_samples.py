@@ -159,6 +159,8 @@ def healthy() -> Snapshot:
                         "durationSeconds": 41.2,
                         "withinRTO": True,
                         "fencedBy": "time",
+                        "drainedFromArchive": 12,
+                        "drainProblem": "ArchiveGap: behind segment 7",
                         "lostTransactions": 3,
                         "lostSeconds": 0.9,
                         "reason": "every view said DOWN",
