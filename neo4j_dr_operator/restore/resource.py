@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import RESTORE
 from neo4j_dr_operator.api.restore import RestoreSpec
-from neo4j_dr_operator.cluster.endpoint import Resolved, Unresolved, resolve_s3
+from neo4j_dr_operator.cluster.endpoint import FORBIDDEN, Resolved, Unresolved, resolve_s3
 from neo4j_dr_operator.errors import DatabaseError, DrError, KubernetesError, NotFound
 from neo4j_dr_operator.failover.holds import HeldByAnother, Holds
 from neo4j_dr_operator.failover.reseed import line
@@ -251,6 +251,10 @@ class RestoreController:
             found = await self._world.api.get(GROUP, VERSION, RESTORE.plural, namespace, name)
         except NotFound:
             return False
+        except KubernetesError as error:
+            if error.status != FORBIDDEN:
+                raise
+            return True  # it lies in a namespace that is not ours to see: nothing of it is touched
         return found["metadata"]["uid"] == uid and not publish.ended(found.get("status"))
 
     async def _look(self, spec: RestoreSpec, source: S3Address, link: Link | None) -> Look | Refused:
