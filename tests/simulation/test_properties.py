@@ -12,7 +12,8 @@ from schedule import Run
 
 from neo4j_dr_operator.failover.state import SITES, Site
 
-EVENTS = ("kill", "cut-own", "cut-worker", "cut-both", "cut-s3", "cut-api", "crash", "planned", "failback", "urgent")
+EVENTS = ("kill", "cut-own", "cut-worker", "cut-both", "cut-s3", "cut-api", "crash", "planned", "failback", "urgent",
+          "restore", "resume")  # fmt: skip
 STORY = st.lists(
     st.tuples(
         st.sampled_from(EVENTS),
@@ -70,5 +71,9 @@ def happen(run: Run, event: str, site: Site, seconds: float) -> None:
             run.scripts.append(run.planned(site))
         case "failback":
             run.scripts.append(run.failback(site))
+        case "restore":
+            run.scripts.append(run.restore(site, first, int(4 * seconds), hold=True))
+        case "resume":
+            run.resume()
         case _:
             run.scripts.append(run.urgent(site))
