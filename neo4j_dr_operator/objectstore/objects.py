@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from neo4j_dr_operator.errors import ObjectStoreError
 from neo4j_dr_operator.objectstore.lifecycle import endangering
-from neo4j_dr_operator.objectstore.s3 import S3Address, connect, translated, unreachable
+from neo4j_dr_operator.objectstore.s3 import SILENCE, S3Address, connect, translated, unreachable
+from neo4j_dr_operator.objectstore.traffic import Traffic
 
 KMS, MANAGED = "aws:kms", "AES256"
-
-
-class KmsRefused(ObjectStoreError):
-    """The key management service would not encrypt: no such key, disabled, or not allowed to us."""
-
-    reason = "KmsRefused"
 
 
 @dataclass(frozen=True)
@@ -89,6 +85,7 @@ class Bucket:
         """`timeout`: seconds to connect and seconds to wait for an answer. `encryption` is asked for in every put."""
         self.address = address
         self._client = connect(address, timeout)
+        self.traffic = Traffic(self._client)
         self._encryption: dict[str, Any] = {}
         if encryption is not None:
             self._encryption["ServerSideEncryption"] = encryption.algorithm
@@ -110,6 +107,9 @@ class Bucket:
         """Write the object. With `create` only if it is not there: PreconditionFailed.
 
         The store compares `sha256`, by default that of `body`: a bucket with object lock takes none without a checksum.
+        One request whatever the size, up to the 5 GiB that S3 takes in one: only then is the checksum that of the whole
+        object, and `create` decided in one step. The timeout counts for each piece of the body that is sent: a slow way
+        is not a silent one.
         """
         options = dict(self._encryption)
         if create:
@@ -117,7 +117,7 @@ class Bucket:
         options["ChecksumSHA256"] = base64.b64encode(sha256 or hashlib.sha256(body).digest()).decode()
         with self._translating():
             answer = self._client.put_object(
-                Bucket=self.address.bucket, Key=self.address.key(name), Body=body, **options
+                Bucket=self.address.bucket, Key=self.address.key(name), Body=io.BytesIO(body), **options
             )
             return _receipt(answer)
 
@@ -168,11 +168,8 @@ class Bucket:
         try:
             yield
         except ClientError as error:
-            ours = translated(error, self.address.bucket)
-            if ours.code.lower().startswith("kms"):
-                raise KmsRefused(f"the key management service refused: {ours.code}", code=ours.code) from error
-            raise ours from error
-        except BotoCoreError as error:
+            raise translated(error, self.address, self._encryption.get("SSEKMSKeyId")) from error
+        except SILENCE as error:
             raise unreachable(error, self.address.bucket) from error
 
 

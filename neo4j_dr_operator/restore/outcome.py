@@ -20,6 +20,24 @@ def touching(state: object) -> bool:
     return PHASES.get(str(state), "Surveying") != "Surveying"
 
 
+OF_STORE = frozenset(
+    {
+        "BucketInOtherRegion",
+        "BucketNotFound",
+        "ClockSkewed",
+        "CredentialsExpired",
+        "CredentialsRejected",
+        "KmsAccessDenied",
+        "KmsKeyDisabled",
+        "KmsKeyInOtherRegion",
+        "KmsKeyNotFound",
+        "KmsRefused",
+        "ObjectStoreError",
+        "ObjectStoreUnreachable",
+        "S3AccessDenied",
+    }
+)
+"""Reasons that speak of the archive, not of the target."""
 MENDABLE = frozenset(
     {
         "AuthenticationFailed",
@@ -43,18 +61,12 @@ MENDABLE = frozenset(
         "TransientFailure",
         "MemoryExhausted",
         "OutcomeUnknown",
-        "ObjectStoreError",
-        "ObjectStoreUnreachable",
-        "KmsRefused",
+        *OF_STORE,
         "Stale",
         "Stopped",
     }
 )
 """Reasons of a worker's end that somebody, or time, can mend: the restore waits and goes on by itself."""
-
-
-OF_STORE = frozenset({"ObjectStoreError", "ObjectStoreUnreachable", "KmsRefused"})
-"""Those among them that speak of the archive, not of the target."""
 
 
 def of_target(reason: str) -> bool:

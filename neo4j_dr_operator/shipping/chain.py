@@ -13,12 +13,13 @@ import orjson
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Receipt
+from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
 from neo4j_dr_operator.shipping.segment import Segment
 
 MARKER_FORMAT, MARK_FORMAT, VERSION = "neo4j-dr-archive", "neo4j-dr-watermark", 1
+MARKER = orjson.dumps({"format": MARKER_FORMAT, "version": VERSION}) + b"\n"
 PAGE = 1000
 PROBE = b"The store is asked to encrypt this object, and its answer is looked at before a segment is put.\n"
 
@@ -85,27 +86,31 @@ class Chain:
     def mark_format(self) -> None:
         """Say which version of the format the archive has, once; ArchiveBroken when it has another one."""
         name = names.marker(self._archive)
-        text = orjson.dumps({"format": MARKER_FORMAT, "version": VERSION}) + b"\n"
+        text = MARKER
         held = self._bucket.get(name)
         if held is None:
             try:
                 self._bucket.put(name, text, create=True)
                 return
-            except errors.PreconditionFailed:
-                held = self._bucket.get(name)
-        if held is None or held.body != text:
+            except errors.PreconditionFailed as error:
+                held = self._there(name, error)
+        if held.body != text:
             raise ArchiveBroken(f"{name} is not of version {VERSION} of the format")
 
     def tail(self) -> Tail | None:
         """Where the chain ends, None when the epoch has no segment."""
         mark = self._watermark()
-        number = newest(mark[0] if mark else 0, self._page)
+        number = self.number(mark[0] if mark else 0)
         if number == 0:
             return None
         held = self._bucket.get(names.segment(self._archive, self._epoch, number))
         if held is None:
             raise ArchiveBroken(f"segment {number} of epoch {self._epoch} is gone")
         return self._tail(held.body, mark)
+
+    def number(self, known: int = 0) -> int:
+        """The number of the last segment, at least ``known``; 0 without any. It is not looked into."""
+        return newest(known, self._page)
 
     def put(self, segment: Segment) -> None:
         """Add a segment. A lost answer is decided by what is there.
@@ -116,13 +121,18 @@ class Chain:
         try:
             receipt = self._bucket.put(name, segment.data, create=True, sha256=bytes.fromhex(segment.sha256))
         except errors.PreconditionFailed as error:
-            held = self._bucket.get(name)
-            if held is None:  # two puts met and the store refused both: nothing is decided yet
-                raise errors.ObjectStoreUnreachable(error.message, code=error.code) from error
+            held = self._there(name, error)
             if held.body != segment.data:
                 raise SegmentConflict(f"another shipper has put segment {segment.header.number}") from error
             receipt = held.receipt
         self._encrypted(receipt)
+
+    def _there(self, name: str, refused: errors.PreconditionFailed) -> Held:
+        """What is in the way of a put. Raises ObjectStoreUnreachable for nothing: two puts met, both were refused."""
+        held = self._bucket.get(name)
+        if held is None:
+            raise errors.ObjectStoreUnreachable(refused.message, code=refused.code) from refused
+        return held
 
     def put_watermark(self, tail: Tail) -> None:
         """Say how far the archive holds everything though nothing was shipped. Raises NotEncrypted."""

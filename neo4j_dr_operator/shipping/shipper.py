@@ -53,6 +53,7 @@ class Shipper:
         self._start = None if config.start is None else _decoded(config.start)
         self._source = Database(config.source)
         bucket = Bucket(config.destination, config.timeout, config.encryption)
+        status.traffic = bucket.traffic
         self._chain = Chain(bucket, config.archive, config.epoch, config.encryption)
         self._finishing = threading.Event()
         self._lost: Position | None = None

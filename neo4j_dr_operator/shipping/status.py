@@ -8,6 +8,7 @@ from typing import Any
 
 from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.objectstore.traffic import Traffic
 from neo4j_dr_operator.replication.report import Problem, shown
 
 PERIOD = 1.0
@@ -20,7 +21,8 @@ class ShipperStatus:
     ``segment`` and ``position``: the last segment of the chain, and where it ends. ``behind``: the transaction up to
     which everything is in S3 or is nothing to ship. ``end``: the newest transaction of the source that was seen.
     ``up_to``: everything that was committed before is in S3. ``gap``: the number of the last segment that this process
-    put after a gap. The rest is the reader's (see :class:`~neo4j_dr_operator.replication.reader.Feed`).
+    put after a gap. ``traffic``: requests to S3 and bytes. The rest is the reader's (see
+    :class:`~neo4j_dr_operator.replication.reader.Feed`).
     """
 
     epoch: int
@@ -36,6 +38,7 @@ class ShipperStatus:
     gap: int | None = None
     problem: Problem | None = None
     source_problem: Problem | None = None
+    traffic: Traffic | None = None
     caught_up: bool = False
     pending: int = 0
     read_at: float | None = None
@@ -76,6 +79,7 @@ class ShipperStatus:
                 "segments": self.segments,
                 "bytes": self.bytes,
                 "gap": self.gap,
+                "traffic": self.traffic.shown() if self.traffic else None,
                 "error": shown(self.problem or self.source_problem),
             }
         }

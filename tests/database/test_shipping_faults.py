@@ -132,16 +132,19 @@ def test_a_source_that_is_away_comes_back(source: Neo4j, store: Store, ship: Shi
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
-    [({"secretKey": "wrong"}, "SignatureDoesNotMatch"), ({"bucket": "no-such-bucket"}, "NoSuchBucket")],
+    ("change", "code", "reason"),
+    [
+        ({"secretKey": "wrong"}, "SignatureDoesNotMatch", "CredentialsRejected"),
+        ({"bucket": "no-such-bucket"}, "NoSuchBucket", "BucketNotFound"),
+    ],
     ids=["wrong key", "no bucket"],
 )
 def test_what_somebody_has_to_mend_is_reported_and_waited_for(
-    source: Neo4j, store: Store, ship: Ship, change: dict[str, str], code: str
+    source: Neo4j, store: Store, ship: Ship, change: dict[str, str], code: str, reason: str
 ) -> None:
     wrong = ship(destination=change)
     report = wrong.wait(lambda report: report["error"] is not None)
-    assert report["error"]["reason"] == "ObjectStoreError"
+    assert report["error"]["reason"] == reason
     assert code in report["error"]["message"]
     assert store.server.secret_key not in wrong.log + str(report)
     if code == "NoSuchBucket":

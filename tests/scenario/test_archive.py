@@ -98,7 +98,7 @@ def test_a_bad_store_is_told_and_replication_goes_on(dr: World) -> None:
     begin(dr)
     dr.await_condition("LogShippingHealthy", "True")
     keys(dr, "a-wrong-key")
-    dr.await_condition("LogShippingHealthy", "False", "ObjectStoreError", 90)
+    dr.await_condition("LogShippingHealthy", "False", "CredentialsRejected", 90)
     primary, secondary = dr.sites["primary"], dr.sites["secondary"]
     primary.query("CREATE (:While {uid: 1})")
     wait_for("it is replicated", lambda: secondary.query("MATCH (w:While) RETURN w"), 20)
@@ -107,6 +107,7 @@ def test_a_bad_store_is_told_and_replication_goes_on(dr: World) -> None:
     dr.await_condition("LogShippingHealthy", "True", "Shipping", 30)
     wait_for("nothing was left out", lambda: created(segments(dr, 1), "While") == [1], 20)
     dr.kubectl("delete", "secret", "archive-keys")
+    dr.kubectl("patch", "n4dr", DR, "--type=merge", "-p", '{"spec":{"failover":{"rpo":"1h"}}}')  # else a minute later
     refused = dr.await_condition("LogShippingHealthy", "False", "ReferenceUnresolved", 90)
     assert "spec.replication.logShipping.destination" in refused["message"]
     assert "archive-keys" in refused["message"]
