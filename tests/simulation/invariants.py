@@ -81,6 +81,8 @@ def promoted(world: World, operator: str, action: Promote) -> None:
         world.fail(f"a promotion at epoch {action.epoch} outside its step")
         return
     target = world.databases[action.target]
+    if target.note is not None:
+        world.fail(f"{action.target} is promoted with what restore {target.note.name} has put there")
     both = [site for site, db in world.databases.items() if (db.role, db.epoch) == ("primary", action.epoch)]
     if len(both) != 1:
         world.fail(f"two primaries at epoch {action.epoch}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from neo4j_dr_operator.failover.lease import WitnessRecord
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site, other
-from neo4j_dr_operator.failover.view import Access, Desired, Mark, Requested
+from neo4j_dr_operator.failover.view import Access, Desired, Mark, Requested, RestoreMark
 
 DR = "production/cross-region-dr"
 
@@ -33,6 +33,7 @@ class Link:
     cursor: int
     drain_epoch: int = 0
     drained: int = 0
+    reseed: str | None = None
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Database:
     restarts: int = 0
     opened_at: float = 0.0
     started_at: float = 0.0
+    note: RestoreMark | None = None
 
     @property
     def content(self) -> list[int]:
@@ -74,7 +76,7 @@ class Database:
         phase, at = (link.phase, link.epoch) if link else (None, 0)
         barrier = None if self.barrier is None else str(self.barrier)
         dr = None if self.role == "absent" else DR
-        return Mark(self.role, self.epoch, dr, barrier, phase, at)  # type: ignore[arg-type]
+        return Mark(self.role, self.epoch, dr, barrier, phase, at, restore=self.note)  # type: ignore[arg-type]
 
     def commit(self, entry: int | None) -> None:
         """One transaction, refused while read-only."""
@@ -112,6 +114,7 @@ class Spec:
 
     target: Requested | None = None
     sync: Requested | None = None
+    reseed: Requested | None = None
     read_only: dict[Site, bool] = field(default_factory=dict)
     git_target: str | None = None
     git_sync: str | None = None
@@ -129,6 +132,7 @@ class Spec:
             automatic=automatic,
             target=self.target,
             sync=self.sync,
+            reseed=self.reseed,
             read_only={site: "patch" if self.read_only.get(site) else None for site in SITES},
             witness=witness,
         )
@@ -168,6 +172,8 @@ class World:
     writers: list[Writer] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     trace: deque[str] = field(default_factory=lambda: deque(maxlen=400))
+    restoring: bool = False
+    restored: int = 0
     written: int = 0
     requested: int = 0
     accepted: int = 0

@@ -46,6 +46,7 @@ class Operator(Acting):
         self.drained: DrainPlan | None = None
         self.running: list[Running] = []
         self.not_before: dict[Action, float] = {}
+        self.held: dict[Site, str] = {}
         self.step: tuple[object, float] = (None, self.mono)
 
     # -- one tick ---------------------------------------------------------------------------------------------------
@@ -144,6 +145,7 @@ class Operator(Acting):
             link=self.worker.view(),
             drain=self.drain.view(),
             witness=witness if self.world.witness_wanted else None,
+            held=dict(self.held),
             **vars(facts),
         )
 

@@ -10,7 +10,7 @@ from operator_model import Operator
 
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, Site, other
-from neo4j_dr_operator.failover.view import Requested
+from neo4j_dr_operator.failover.view import Requested, RestoreMark
 
 SLICE = 0.5
 CHAOS = 60.0
@@ -126,6 +126,36 @@ class Run:
         self._patch()
         yield
 
+    def restore(self, site: Site, operator: Operator, slices: int, hold: bool) -> Script:
+        """A restore into a site, with or without the operator's knowledge: it is emptied, then holds an old state.
+
+        Refused, as by the engine, where the site is marked as primary or read-only.
+        """
+        world, database = self.world, self.world.databases[site]
+        name = f"production/back/{len(world.trace)}-{world.now}"
+        if hold:
+            operator.held[site] = name
+            for _ in range(world.rng.randrange(6)):
+                yield
+        if database.alive and database.role == "standby" and database.access == "read-write" and not database.note:
+            world.note(f"restore {name} takes {site}")
+            old = list(database.content)
+            database.note, database.inbound, database.log = RestoreMark(name, False), None, []
+            for _ in range(slices):
+                yield
+            if database.alive and database.note is not None and database.note.name == name:
+                database.log = list(old[: world.rng.randint(0, len(old))])
+                database.note = RestoreMark(name, True)
+                world.restored += 1
+        operator.held.pop(site, None)
+
+    def resume(self) -> None:
+        """The printed line, typed when it is told; not again before it was seen to have been taken out of the spec."""
+        spec, control = self.world.stored.spec, self.world.stored.control
+        if control.standby == "restored" and spec.reseed is None and control.handled.reseed == "":
+            self.world.note(f"user: reseed {control.standby_site}")
+            self._patch(reseed=Requested(control.standby_site, "patch"))
+
     # -- rest -------------------------------------------------------------------------------------------------------
 
     def unrest(self) -> str | None:
@@ -153,6 +183,10 @@ class Run:
             return f"the standby is {control.standby}: {link}"
         return None if standby.content == active.content else "the standby is behind"
 
+    def _calm(self) -> bool:
+        self.resume()
+        return self.unrest() is None
+
     def settle(self) -> str | None:
         """Faults end, people wait: None once everything is at rest, else what is missing."""
         world = self.world
@@ -166,7 +200,8 @@ class Run:
             writer.paused = True
         for operator in self.operators:
             operator.faulty = False
-        if self.until(lambda: self.unrest() is None, REST):
+            operator.held.clear()  # a restore that has not ended by now is given up
+        if self.until(self._calm, REST):
             return None
         return self.unrest()
 
@@ -177,6 +212,7 @@ def chaos(seed: int) -> Run:
     rng = world.rng
     world.automatic, world.witness_wanted = rng.random() < 0.85, rng.random() < 0.9
     world.shipping = rng.random() < 0.6
+    world.restoring = rng.random() < 0.3
     if rng.random() < 0.15:
         world.stored.spec.git_target = rng.choice(SITES)
         world.stored.spec.git_sync = rng.choice((None, "forward", "reverse"))
@@ -206,6 +242,8 @@ def fault(run: Run) -> None:
     kinds = ("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api", "stuck")
     if world.shipping:
         kinds += ("shipper", "drain", "behind", "behind", "altered")
+    if world.restoring:
+        kinds += ("restore", "restore", "restore", "restore", "resume", "resume", "resume")
     kind = rng.choice(kinds)
     world.note(f"fault: {kind} {site} {operator.name} {seconds}")
     match kind:
@@ -242,6 +280,12 @@ def fault(run: Run) -> None:
         case "behind":  # the archive gets ahead of the standby, then the primary dies
             operator.worker.stuck_until = world.now + seconds
             run.deaths.append((world.now + seconds / 2, world.stored.control.active))
+        case "restore":
+            run.scripts.append(
+                run.restore(world.stored.control.standby_site, operator, rng.choice((0, 3, 20, 60)), rng.random() < 0.6)
+            )
+        case "resume":
+            run.resume()
         case "crash":
             run.operators[run.operators.index(operator)] = Operator(world, operator.name)
 

@@ -195,3 +195,21 @@ def test_a_store_that_is_down_does_not_prevent_an_emergency(asked: bool) -> None
         entry = world.stored.control.history[-1]
         assert (entry.drained, entry.drain_problem) == (0, "ObjectStoreUnreachable: ")
     assert not world.violations
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_a_restored_standby_is_promoted_by_nobody_until_it_is_resumed(hold: bool) -> None:
+    run = begin()
+    world = run.world
+    calm(run, writing=True)
+    run.scripts.append(run.restore("secondary", run.operators[0], 8, hold))
+    assert run.until(lambda: world.restored == 1 and world.stored.control.standby == "restored", 60)
+    run.kill("primary", 40.0)
+    run.ask("secondary", emergency=True)
+    assert run.until(lambda: world.results.get(("emergency", "Refused"), 0) == 1, 120), world.results
+    assert (world.stored.control.active, world.stored.control.standby) == ("primary", "restored")
+    run.resume()
+    assert run.until(lambda: world.stored.control.standby == "following", 60)
+    calm(run)
+    reaches(run, "secondary", run.urgent("secondary"))
+    went_on(world, 0)
