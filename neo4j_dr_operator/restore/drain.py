@@ -109,7 +109,7 @@ class Drain:
         tail = self._tail(cursor)
         status.goal_tx = tail.position.tx
         status.total = max(0, tail.position.tx - cursor.tx)
-        if tail.seen.tx > cursor.tx and tail.position.tx > cursor.tx:
+        if tail.position.tx > cursor.tx:
             beyond = Beyond(config.archive, config.archive_epoch, tail, cursor, self._fetch)
             first = beyond.first()
             self._faults.at("found")
