@@ -26,7 +26,6 @@ class LinkPlan:
         return link_name(self.source, self.target)
 
 
-def link_for(state: ControlState, epoch: int | None = None) -> LinkPlan | None:
 @dataclass(frozen=True)
 class DrainPlan:
     """The drain that should run: into the link from `source` to `target`, claimed at `epoch`, comes what the archive
@@ -43,6 +42,7 @@ class DrainPlan:
         return link_name(self.source, self.target)
 
 
+def link_for(state: ControlState, epoch: int | None = None) -> LinkPlan | None:
     """The link that belongs to where the standby stands, at the state's epoch or at one being claimed."""
     at = state.epoch if epoch is None else epoch
     match state.standby:
@@ -174,5 +174,5 @@ class Decision:
     actions: tuple[Action, ...] = ()
     link: LinkPlan | None = None
     holder: Site | None = None
-    notes: tuple[str, ...] = field(default=())
     drain: DrainPlan | None = None
+    notes: tuple[str, ...] = field(default=())

@@ -12,8 +12,8 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -22,14 +22,18 @@ from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
 from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume, Decision
+from neo4j_dr_operator.failover.archivist import Archivist, Wired
+from neo4j_dr_operator.failover.aside import Aside
 from neo4j_dr_operator.failover.desired import Body, desired_of
+from neo4j_dr_operator.failover.drainer import Drainer
 from neo4j_dr_operator.failover.executor import Executor
 from neo4j_dr_operator.failover.followers import Followers
 from neo4j_dr_operator.failover.following import Moment
+from neo4j_dr_operator.failover.holds import Holds
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
-from neo4j_dr_operator.failover.plans import link_config, ship_config
+from neo4j_dr_operator.failover.plans import drain_config, link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
 from neo4j_dr_operator.failover.references import References, regions_of
 from neo4j_dr_operator.failover.reporting import Reporter, Running
@@ -59,11 +63,13 @@ class Api(ResourceApi, Secrets, Protocol):
 
 @dataclass(frozen=True)
 class Wiring:
-    """What all controllers share: the API, this operator's name, and the cluster bodies seen so far by name."""
+    """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, and which of
+    them restores hold."""
 
     api: Api
     operator: str
     cluster: Callable[[str, str], Body | None]
+    holds: Holds = field(default_factory=Holds)
 
 
 class RecoveryController:
@@ -80,27 +86,63 @@ class RecoveryController:
         self._teller = Teller(self._writer.event)
         self._supervisor = LinkSupervisor(self._reported)
         self._shipper: Supervisor[ShipConfig] = Supervisor("ship", self._noticed)
+        self._drainer = Drainer(self._noticed)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
         names = self.namespace, self.name
         self._references = References(wiring.api, wiring.cluster, names, wiring.operator, self._sites)
         followers = Followers(wiring.api, wiring.cluster, names, self._sites, metrics, self._noticed)
+        followers.held = wiring.holds.held
         self._several = Several(followers, self._writer, names)
         self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
-        running = Running(self._sites, self._supervisor, self._shipper, self._pulse, self._references, self._several)
+        self._archivist = Archivist(
+            Wired(
+                self.dr,
+                wiring.operator,
+                self._sites,
+                self._references,
+                lambda: self._writer.body,
+                self._teller,
+                metrics,
+                self._noticed,
+            )
+        )
+        running = Running(
+            self._sites,
+            self._supervisor,
+            self._shipper,
+            self._pulse,
+            self._references,
+            self._several,
+            self._archivist,
+        )
         self._report = Reporter(self.name, running, self._writer, self._teller, Meter(metrics), self._stored, self.wake)
         self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
-        self._control: object = None
+        self._control: Any = None
         self._step: tuple[object, float] = (None, time.monotonic())
         self._spec: DisasterRecoverySpec | None = None
         self._desired: Desired | None = None
         self._looked: object = None
         self._restless = True
+        self._aside = Aside(
+            wiring.holds,
+            self.namespace,
+            self._supervisor,
+            self._several,
+            lambda: self._spec,
+            lambda: self._state,
+            self._probe_again,
+        )
+        wiring.holds.join(self)
         self.update(body)
         self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
 
     def _site(self, site: Site) -> SiteRuntime:
         return SiteRuntime(site, self._noticed, lambda: self._metrics.failed_probe(site))
+
+    def _probe_again(self) -> None:
+        for runtime in self._sites.values():
+            runtime.soon()
 
     def wake(self) -> None:
         """Look again now."""
@@ -108,13 +150,13 @@ class RecoveryController:
 
     def _noticed(self) -> None:
         """A probe, a look at the witness or a report: look again where that can make a difference."""
+        self._wiring.holds.noticed()
         if self._restless or (self._desired is not None and self._essence(self._see(self._desired)) != self._looked):
             self.wake()
 
     def _essence(self, seen: Seen) -> object:
-        return due.essence(seen, self._report.shipping), self._several.essence(
-            self._moment(self._state or ControlState(), seen)
-        )
+        several = self._several.essence(self._moment(self._state or ControlState(), seen))
+        return due.essence(seen, self._report.shipping), several, self._archivist.essence()
 
     def _reported(self) -> None:
         """The link's worker has reported, or ended."""
@@ -126,6 +168,10 @@ class RecoveryController:
         """Take in a newer body of the resource; what this operator has written itself is no news."""
         if self._writer.update(body):
             self.wake()
+
+    def stands_aside(self, namespace: str, cluster: str) -> bool:
+        """Whether none of its links runs into or out of this cluster, nor will begin to while it is held."""
+        return self._aside.stands_aside(namespace, cluster)
 
     def refers_to(self, cluster: str) -> bool:
         """Whether this resource is about a cluster of its namespace."""
@@ -148,7 +194,10 @@ class RecoveryController:
         await self._executor.close()
         await self._supervisor.close()
         await self._shipper.close()
+        await self._drainer.close()
+        await self._archivist.close()
         await self._several.close()
+        self._wiring.holds.leave(self)
         for runtime in self._sites.values():
             await runtime.close()
         self._metrics.remove()
@@ -176,6 +225,7 @@ class RecoveryController:
     async def _reconcile(self) -> float:
         """One round; gives the seconds until the next one, zero when the state moved."""
         self._load()
+        self._aside.step()
         self._desired = None
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
@@ -199,6 +249,7 @@ class RecoveryController:
         desired = desired_of(self._writer.body, spec, clusters)
         state = self._state = self._several.pinned(self._state or ControlState())
         seen = self._see(desired)
+        state = self._state = self._archivist.keep(state, spec, seen, self._report.shipping)
         self._desired, self._looked = desired, self._essence(seen)
         silence = max(3.0, spec.failover.health_check.timeout.seconds)
         decision = decide(state, desired, seen, self._now(state), self.dr, silence)
@@ -216,7 +267,8 @@ class RecoveryController:
             return 0.0
         self._act(decision)
         self._restless = due.under_way(decision, seen)
-        return min(due.pause(decision, seen), max(due.TICK, again - time.monotonic()))
+        again = min(again - time.monotonic(), self._archivist.pause)
+        return min(due.pause(decision, seen), max(due.TICK, again))
 
     def _load(self) -> None:
         """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
@@ -243,6 +295,7 @@ class RecoveryController:
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
             link=advised(link_view(self._supervisor.speaking, time.time(), self._report.places), self.name),
+            drain=self._drainer.view(),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
             assessment=facts.assessment,
@@ -255,6 +308,7 @@ class RecoveryController:
             failed=facts.failed,
             unresolved=dict(self._references.problems),
             blocked=facts.blocked,
+            held=self._aside.held(),
         )
 
     def _moment(self, state: ControlState, seen: Seen) -> Moment:
@@ -267,7 +321,11 @@ class RecoveryController:
         self._pulse.hold(Holder(decision.holder, state.epoch) if decision.holder is not None else None)
         if self._spec is not None:
             self._supervisor.want(link_config(decision.link, self._spec, self._sites))
-            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, self._references.archive))
+            archive = self._references.archive
+            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, archive))
+            drain = drain_config(self.dr, decision.drain, self._spec, self._sites, archive)
+            self._drainer.want(drain, shipping=self._shipper.worker is not None)
+            self._archivist.act(state, self._spec, self._control)
         if self._desired is not None:
             self._several.act(self._moment(state, self._see(self._desired)))
         self._executor.start(decision.actions)

@@ -26,7 +26,7 @@ class Objectives:
 
     ``lag``: age of what the standby holds, None while unknown; ``ship_every``: the shipping interval, None without log
     shipping; ``archive``: where it goes, for people; ``ship_problem``: why no shipper can be started, as reason and
-    sentence; ``now``: wall time.
+    sentence; ``backups``: the condition of snapshots; ``now``: wall time.
     """
 
     support: Support = field(default_factory=Support)
@@ -36,7 +36,7 @@ class Objectives:
     archive: str = ""
     shipping: ShippingView | None = None
     ship_problem: tuple[str, str] | None = None
-    backup: bool = False
+    backups: Claim | None = None
     now: float = 0.0
 
     @property
@@ -68,13 +68,6 @@ def ship_plan(state: ControlState) -> ShipPlan | None:
     return ShipPlan(state.active, state.epoch, state.barrier)
 
 
-def not_configured(kind: str, why: str, asked: bool) -> Claim:
-    """The condition of something that is not done: because nobody asked, or because it is not there yet."""
-    if asked:
-        return Claim(kind, False, "NotYetSupported", "this version does not do it; see status.notYetSupported")
-    return Claim(kind, None, "NotConfigured", why)
-
-
 def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
     """Whether the standby lags no more than the recovery point objective allows."""
     kind, rpo, lag = "WithinRPO", objectives.rpo, objectives.lag
@@ -95,8 +88,6 @@ def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
 
 def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
     """Whether the archive of transactions is being written, as asked."""
-    if state.operation is not None and drains.closing(state.operation):
-        return Claim(kind, False, "FailingOver", f"the archive of {state.active} is drained before it is left")
     kind, every, shipping = "LogShippingHealthy", objectives.ship_every, objectives.shipping
     if every is None:
         return Claim(kind, None, "NotConfigured", "spec.replication.logShipping.enabled is false")
@@ -104,6 +95,8 @@ def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
         return Claim(kind, False, *objectives.ship_problem)
     if state.epoch == 0:
         return Claim(kind, False, "Pending", "nothing has been adopted yet")
+    if state.operation is not None and drains.closing(state.operation):
+        return Claim(kind, False, "FailingOver", f"the archive of {state.active} is drained before it is left")
     if shipping is None:
         return Claim(kind, False, "Starting", f"the shipper of {state.active} is being started")
     if shipping.reason is not None:

@@ -238,10 +238,10 @@ def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
     alive = _alive_again(state, op, votes)
     if alive is not None:
         return alive
-    link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
-    claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
     if drains.wanted(op, desired):
         return _draining_archive(state, op, seen, now)
+    link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
+    claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
     applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
     applied = link.cursor if link and link.cursor and link.cursor_tx == applied_tx else op.applied
     drained = op.final_tx is None or applied_tx >= op.final_tx
@@ -258,8 +258,6 @@ def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
     return Decision(state, why, link=link_for(state, op.epoch))
 
 
-def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
-    """Ask for the promotion until it is there; the way back first fences the link at an epoch above it.
 def _draining_archive(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
     """What the old primary has shipped, then the promotion, whatever became of the drain."""
     found, view = drains.outcome(op, seen, now), seen.sites[op.target]
@@ -277,6 +275,8 @@ def _promote(state: ControlState, op: Operation, now: Now, why: str) -> Decision
     return _enter(state.model_copy(update={"synced": None, "sync": None}), op, "Promoting", now, why)
 
 
+def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
+    """Ask for the promotion until it is there; the way back first fences the link at an epoch above it.
 
     A promotion may have been sent by a process that died: only a claim of the link at a higher epoch proves that it
     can never happen any more (it compares the link's epoch), and that claim fails once it has happened.
@@ -358,13 +358,13 @@ def _entry(op: Operation, result: str, reason: str, state: ControlState) -> Hist
             "evidence": op.evidence,
             "fenced_by": op.fenced_by,
             "applied_position": op.applied,
+            "drained": op.drained,
+            "drain_problem": op.drain_problem,
         }
     )
 
 
 def _give_up(state: ControlState, op: Operation, result: str, reason: str) -> Decision:
-            "drained": op.drained,
-            "drain_problem": op.drain_problem,
     """End an operation before its promotion.
 
     From Fencing on its epoch may be in the witness and in the link, and an action of it may still land: it is spent,

@@ -13,7 +13,7 @@ from typing import Any
 from neo4j_dr_operator.failover import restored
 from neo4j_dr_operator.failover.causes import cause
 from neo4j_dr_operator.failover.claim import Claim
-from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, not_configured, within_rpo
+from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, within_rpo
 from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
@@ -62,7 +62,7 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str, obje
         _split_brain(state),
         within_rpo(state, objectives),
         log_shipping_healthy(state, objectives),
-        not_configured("BackupHealthy", "spec.backup.enabled is false", objectives.backup),
+        objectives.backups or Claim("BackupHealthy", None, "NotConfigured", "spec.backup.enabled is false"),
     ]
 
 
@@ -195,6 +195,8 @@ def history_item(entry: HistoryEntry, rto: float | None) -> dict[str, Any]:
         "steps": [{"name": step.name, "at": timestamp(step.at)} for step in entry.steps],
         "fencedBy": entry.fenced_by,
         "appliedPosition": entry.applied_position,
+        "drainedFromArchive": entry.drained,
+        "drainProblem": entry.drain_problem,
         "lostTransactions": entry.lost_transactions,
         "lostSeconds": entry.lost_seconds,
         "evidence": entry.evidence,
@@ -211,7 +213,5 @@ def health_items(seen: Seen, since: dict[Site, float], addresses: dict[Site, str
             "since": timestamp(since[site]),
             "address": addresses.get(site, ""),
         }
-        "drainedFromArchive": entry.drained,
-        "drainProblem": entry.drain_problem,
         for site in SITES
     ]

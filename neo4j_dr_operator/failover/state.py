@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from neo4j_dr_operator.failover.kept import Keeping
+from neo4j_dr_operator.failover.record import Record
 
 Site = Literal["primary", "secondary"]
 Kind = Literal["switchover", "failover", "emergency"]
@@ -38,12 +40,6 @@ def link_to(site: str) -> str:
     return link_name("secondary" if site == "primary" else "primary", site)
 
 
-class Record(BaseModel):
-    """Base of everything stored in the status: camelCase outside, unknown fields of a newer version kept out."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
-
-
 class StepRecord(Record):
     """A step that was entered, with its wall time in seconds since 1970."""
 
@@ -66,12 +62,12 @@ class Operation(Record):
     steps: list[StepRecord]
     evidence: list[str] = Field(default_factory=list)
     requested: bool = False
-    drained: int | None = None
-    drain_problem: str | None = None
     final: str | None = None
     final_tx: int | None = None
     fenced_by: str | None = None
     applied: str | None = None
+    drained: int | None = None
+    drain_problem: str | None = None
 
     def enter(self, step: Step, at: float) -> Self:
         """A copy that has entered `step` at wall time `at`."""
@@ -90,12 +86,12 @@ class HistoryEntry(Record):
     target: Site
     result: Literal["Completed", "RolledBack", "Refused", "Cancelled"]
     reason: str = ""
-    drained: int | None = None
-    drain_problem: str | None = None
     steps: list[StepRecord] = Field(default_factory=list)
     evidence: list[str] = Field(default_factory=list)
     fenced_by: str | None = None
     applied_position: str | None = None
+    drained: int | None = None
+    drain_problem: str | None = None
     lost_transactions: int | None = None
     lost_seconds: float | None = None
 
@@ -165,6 +161,8 @@ class ControlState(Record):
     that somebody has just written may be wrong.
 
     `secondary`: which of several standbys is the site of that name, from the first epoch on; empty with only one.
+
+    `keeping`: backups; the machine passes it on (`keeping.py` decides).
     """
 
     epoch: int = 0
@@ -177,12 +175,13 @@ class ControlState(Record):
     synced: Synced | None = None
     sync: SyncRequest | None = None
     reseed: Reseed | None = None
-    restored: str = ""
-    resumed: str = ""
     reached: dict[Site, str] = Field(default_factory=dict)
     secondary: str = ""
+    restored: str = ""
+    resumed: str = ""
     handled: Handled = Field(default_factory=Handled)
     history: list[HistoryEntry] = Field(default_factory=list)
+    keeping: Keeping = Field(default_factory=Keeping)
 
     @property
     def standby_site(self) -> Site:

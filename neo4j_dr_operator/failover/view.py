@@ -135,8 +135,6 @@ class ShippingView:
     shipped_at: float | None = None
     up_to: float | None = None
     backlog: int | None = None
-    reason: str | None = None
-    message: str = ""
     gap: int | None = None
     reason: str | None = None
     message: str = ""
@@ -154,6 +152,8 @@ class DrainView:
     cursor: str | None = None
     transactions: int = 0
     quiet: float = 0.0
+    reason: str | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,9 @@ class Seen:
 
     sites: dict[Site, SiteView]
     link: LinkView | None = None
+    drain: DrainView | None = None
     witness: WitnessView | None = None
     readings: tuple[Reading, ...] = ()
-    drain: DrainView | None = None
     assessment: Assessment | None = None
     leased: int = 0
     lease_refused: str | None = None
