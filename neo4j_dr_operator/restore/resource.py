@@ -119,7 +119,7 @@ class RestoreController:
             self._wake.clear()
             try:
                 await self._carry()
-                continue
+                break
             except KubernetesError as error:
                 log.warning("restore %s: %s: %s", self.restore, error.reason, error)
             except Waiting as waiting:
