@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,11 +16,14 @@ from made_archive import PER_SEGMENT, Archive
 from made_segments import DATABASE, MILLIS, chunk, identifier, node, segment
 
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
-from neo4j_dr_operator.errors import ConfigInvalid, DrError
+from neo4j_dr_operator.errors import ConfigInvalid, DrError, ObjectStoreError, ObjectStoreUnreachable
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.restore import drain
 from neo4j_dr_operator.restore.beyond import ArchiveGap, Beyond, PositionNotInArchive
+from neo4j_dr_operator.restore.drain import Drain, DrainStatus
 from neo4j_dr_operator.restore.drain_config import DrainConfig
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.reading import Replay
@@ -176,3 +180,46 @@ def test_a_drain_is_told_what_it_needs_and_keys_are_no_part_of_its_name() -> Non
 def test_a_drain_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigInvalid):
         DrainConfig.parse(orjson.dumps({**orjson.loads(CONFIG.line()), **change}))
+
+
+class Seconds:
+    """Monotonic seconds that pass while somebody waits, one at a time; a patience as jobs have it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.told: list[DrError] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def trouble(self, error: DrError) -> None:
+        self.told.append(error)
+        self.now += 1.0
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, answers: Callable[[float], bytes]) -> tuple[Seconds, bytes]:
+    """What a drain gets out of a store that answers by the time."""
+    seconds = Seconds()
+    monkeypatch.setattr(drain, "time", seconds)
+    job = Drain(CONFIG, DrainStatus(), seconds, Faults())  # type: ignore[arg-type]
+    return seconds, job._asked(lambda: answers(seconds.now))
+
+
+def test_a_silent_store_is_asked_for_a_while_and_a_refusal_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(until: float) -> Callable[[float], bytes]:
+        def answer(now: float) -> bytes:
+            if now < until:
+                raise ObjectStoreUnreachable("silent", code="")
+            return b"it"
+
+        return answer
+
+    def refusing(_: float) -> bytes:
+        raise ObjectStoreError("no", code="AccessDenied")
+
+    seconds, got = asked(monkeypatch, silent(14.0))
+    assert (got, len(seconds.told)) == (b"it", 14)
+    with pytest.raises(ObjectStoreUnreachable):
+        asked(monkeypatch, silent(1e9))
+    with pytest.raises(ObjectStoreError, match="no"):
+        asked(monkeypatch, refusing)
