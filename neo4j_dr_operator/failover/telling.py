@@ -22,7 +22,18 @@ BESIDE = ("FailoverReady", "LogShippingHealthy", "BackupHealthy", "WithinRPO")
 """Conditions that can turn bad while the resource is ready; all others go with `Ready`, and are not told twice."""
 UNREMARKABLE = ("Pending", "Starting", "NotConfigured", "NotYetSupported", "AutomaticDisabled", "NoWitness")
 """Reasons of those that are a choice, or a beginning, and no news."""
-ON_ITS_WAY = (*get_args(Step), "Pending", "Adopting", "Adopted", "Seeding", "Reseeding", "Joining", "Unprotected")
+ON_ITS_WAY = (
+    *get_args(Step),
+    "Pending",
+    "Adopting",
+    "Adopted",
+    "Seeding",
+    "Reseeding",
+    "Joining",
+    "Unprotected",
+    "RestoreUnderWay",
+    "Restoring",
+)
 """Reasons of `Ready=False` that need nobody."""
 
 
