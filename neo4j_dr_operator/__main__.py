@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("restore", help="internal: brings one graph back, driven by the operator")
     commands.add_parser("drain", help="internal: brings a standby up to its archive's end, driven by the operator")
     commands.add_parser("survey", help="internal: looks whether an archive gives a point, driven by the operator")
+    commands.add_parser("audit", help="internal: looks through one archive, driven by the operator")
     crds = commands.add_parser("crds", help="write the CustomResourceDefinitions, or check them against the models")
     crds.add_argument("rest", nargs=argparse.REMAINDER, metavar="[--check] DIR")
     return parser
@@ -62,6 +63,10 @@ def main(argv: list[str] | None = None) -> int:
         from neo4j_dr_operator.restore.drain_worker import main as drain
 
         return drain()
+    if arguments[:1] == ["audit"]:
+        from neo4j_dr_operator.audit.worker import main as audit
+
+        return audit()
     if arguments[:1] == ["crds"]:
         from neo4j_dr_operator.api.generated import main as write_crds
 
