@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, failover, lag, memory, rest, restore, seed, shipping, wan
+from tests.bench import apply, cost, failover, lag, memory, rest, restore, seed, shipping, wan
 
 PARTS = {
     "apply": apply.main,
@@ -20,6 +20,7 @@ PARTS = {
     "lag": lag.main,
     "failover": failover.main,
     "rest": rest.main,
+    "cost": cost.main,
 }
 
 chosen = sys.argv[1:] or list(PARTS)
