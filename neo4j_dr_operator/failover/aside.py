@@ -63,6 +63,7 @@ class Aside:
         if held and self._free():
             self._links.want(None)
         self._others.stand_aside()
+        self._holds.noticed()
 
     def stands_aside(self, namespace: str, cluster: str) -> bool:
         """See :class:`neo4j_dr_operator.failover.holds.Holder`."""

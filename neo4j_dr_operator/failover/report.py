@@ -89,8 +89,7 @@ def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
         return Claim("ReplicationHealthy", False, *restored.told(state))
     halted = restored.at_work(state, seen, state.standby_site) or restored.at_work(state, seen, state.active)
     if halted is not None and link is None:
-        reason, _, sentence = halted.partition(": ")
-        return Claim("ReplicationHealthy", False, reason, sentence)
+        return Claim("ReplicationHealthy", False, *_parted(halted))
     if link is None:
         return Claim("ReplicationHealthy", False, "NoLink", "no link is running")
     if link.reason is not None and not link.retrying:
@@ -103,12 +102,20 @@ def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
     return Claim("ReplicationHealthy", False, link.state.title().replace("-", ""), f"the link is {link.state}")
 
 
+def _parted(why: str) -> tuple[str, str]:
+    """`Reason: sentence` as the two."""
+    reason, _, sentence = why.partition(": ")
+    return reason, sentence
+
+
 def _replication_synced(state: ControlState, desired: Desired, seen: Seen) -> Claim:
     kind, active = "ReplicationSynced", seen.sites[state.active]
     if state.operation is not None and state.synced is None:
         return Claim(kind, False, state.operation.step, "a change of the active site is under way")
     if state.standby == "restored":
         return Claim(kind, False, *restored.told(state))
+    if (taken := restored.at_work(state, seen, state.standby_site)) is not None:
+        return Claim(kind, False, *_parted(taken))
     if state.synced is not None and state.synced.complete:
         if active.verdict is not Verdict.UP or active.access != "read-only":
             return Claim(
@@ -155,8 +162,7 @@ def _failover_ready(state: ControlState, desired: Desired, seen: Seen) -> Claim:
     if limitation is None:
         sentence = f"{state.standby_site} can take over by itself when {state.active} is lost"
         return Claim("FailoverReady", True, "StandbyReady", sentence)
-    reason, _, sentence = limitation.partition(": ")
-    return Claim("FailoverReady", False, reason, sentence)
+    return Claim("FailoverReady", False, *_parted(limitation))
 
 
 def _available(kind: str, site: Site, seen: Seen, state: ControlState | None = None) -> Claim:

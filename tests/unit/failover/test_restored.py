@@ -145,6 +145,9 @@ def test_a_hold_ends_the_link_at_rest_and_not_in_a_change_of_the_active_site(hel
     assert (decision.link, decision.state.standby) == (None, "following")
     assert decision.why == f"RestoreUnderWay: restore production/back is carried out in {held}"
     assert phase(decision.state, sight) == "Restoring"
+    done = following(synced=Synced(final="c", final_tx=5, complete=True))
+    found = told(done, replace(sight, link=None), Desired(read_only={"primary": "patch"}))
+    assert found["ReplicationSynced"][0] is (None if held == "primary" else False)
     found = told(following(), replace(sight, link=None))
     assert found["ReplicationHealthy"][:2] == (False, "RestoreUnderWay")
     assert found["Ready"][:2] == (False, "RestoreUnderWay")
