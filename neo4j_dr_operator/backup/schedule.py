@@ -7,7 +7,7 @@ croniter run twice, or not at all, then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -31,29 +31,29 @@ class Schedule:
         """The first time later than `moment`; None when it never comes due within `HORIZON`."""
         first = self._local(moment).date() - _DAY
         for days in range(HORIZON.days):
-            for instant in self._on(first + days * _DAY):
-                if instant > moment:
-                    return instant
+            times = self._on(first + days * _DAY)
+            index = bisect_right(times, moment, key=self._instant)
+            if index < len(times):
+                return self._instant(times[index])
         return None
 
     def latest(self, since: float, until: float) -> float | None:
         """The last time later than `since` and not later than `until`, None without one."""
         day, earliest = self._local(until).date() + _DAY, self._local(since).date() - _DAY
         while day >= earliest:
-            for instant in reversed(list(self._on(day))):
-                if since < instant <= until:
-                    return instant
+            times = self._on(day)
+            index = bisect_right(times, until, key=self._instant)
+            if index:
+                found = self._instant(times[index - 1])
+                return found if found > since else None
             day -= _DAY
         return None
 
-    def _on(self, day: date) -> Iterator[float]:
-        """The times of one day of the clock, in their order."""
-        fields = self._fields
-        if not fields.day(day.month, day.day, day.isoweekday() % 7):
-            return
-        for hour in sorted(fields.hours):
-            for minute in sorted(fields.minutes):
-                yield self._instant(datetime.combine(day, time(hour, minute)))
+    def _on(self, day: date) -> list[datetime]:
+        """What the clock shows at the times of one day, in their order: that of the moments too."""
+        if not self._fields.day(day.month, day.day, day.isoweekday() % 7):
+            return []
+        return [datetime.combine(day, each) for each in self._times]
 
     def _instant(self, shown: datetime) -> float:
         """When the clock shows this for the first time, or would have."""
@@ -76,6 +76,10 @@ class Schedule:
     @cached_property
     def _fields(self) -> Fields:
         return Fields.of(self.cron)
+
+    @cached_property
+    def _times(self) -> list[time]:
+        return [time(hour, minute) for hour in sorted(self._fields.hours) for minute in sorted(self._fields.minutes)]
 
     @cached_property
     def _zone(self) -> ZoneInfo:

@@ -1,0 +1,156 @@
+"""What the archivist starts, and for whom: only what stands in the stored status, and only as its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.backup.supervision import BackupPlan
+from neo4j_dr_operator.failover import archivist
+from neo4j_dr_operator.failover.archivist import Archivist, Wired
+from neo4j_dr_operator.failover.kept import Job, Keeping, Outcome
+from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.metrics import PREFIX, Metrics
+from neo4j_dr_operator.objectstore.s3 import S3Address
+
+LOGS, BACKUPS = S3Address("logs", "a"), S3Address("backups", "b", endpoint="http://s3:9000")
+ME = f"{socket.gethostname()}/{os.getpid()}/me"
+WAYS = {site: SimpleNamespace(link_endpoint=Endpoint(f"bolt://{site}", "u", "p")) for site in ("primary", "secondary")}
+PLACE: dict[str, Any] = {"type": "s3", "bucket": "backups"}
+SPEC = DisasterRecoverySpec.read(
+    {
+        "primaryClusterRef": "a",
+        "secondaryClusterRef": "b",
+        "replication": {"logShipping": {"enabled": True, "destination": {"type": "s3", "bucket": "logs"}}},
+        "backup": {"enabled": True, "schedule": "0 2 * * *", "destination": PLACE, "encryption": {"enabled": True}},
+    }
+)
+JOB = Job(number=1, kind="scheduled", where="w", epoch=2, at=0.0, owner=ME, renewed=0.0)
+
+
+class Heard:
+    """What a supervisor was asked to run, instead of running it."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.plan: BackupPlan | None = None
+        self.worker = self.last = None
+
+    def want(self, plan: BackupPlan | None) -> None:
+        self.plan = plan
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Heard, Any]]:
+    monkeypatch.setattr(archivist, "Supervisor", Heard)
+
+    def make(restoring: bool = False) -> tuple[Archivist, Heard, Any]:
+        told: list[Any] = []
+        metrics = Metrics()
+        references: Any = SimpleNamespace(archive=LOGS, backups=BACKUPS, backups_problem=None)
+        body = {"metadata": {"generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}}
+        teller: Any = SimpleNamespace(tell=told.append)
+        ways: Any = WAYS
+        wired = Wired(
+            "ns/dr", ME, ways, references, lambda: body, teller, metrics.of("ns", "dr"), asyncio.Event().set,
+            lambda: restoring,
+        )  # fmt: skip
+        one = Archivist(wired)
+        heard: Any = one._jobs
+        return one, heard, SimpleNamespace(news=told, registry=metrics.registry, references=references)
+
+    return make
+
+
+def stored(job: Job | None, **more: Any) -> dict[str, Any]:
+    """`status.control` with that job in it."""
+    return {"keeping": Keeping(job=job, **more).model_dump(mode="json", by_alias=True)}
+
+
+STATE = ControlState(epoch=2, active="secondary", standby="following", barrier="B")
+
+
+def test_what_is_stored_runs_and_nothing_else(made: Any) -> None:
+    one, heard, _ = made()
+    one.act(STATE.model_copy(update={"keeping": Keeping(job=JOB)}), SPEC, stored(None))
+    assert heard.plan is None, "it has been decided, not stored"
+    one.act(STATE, SPEC, stored(JOB.model_copy(update={"owner": "another/1/x"})))
+    assert heard.plan is None, "another operator takes it"
+    one.act(STATE, SPEC, stored(JOB))
+    assert (heard.plan.number, heard.plan.epoch, heard.plan.site) == (1, 2, "secondary")
+    assert heard.plan.source.uri == "bolt://secondary"
+    one.act(STATE, SPEC, None)
+    assert heard.plan is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "backups", "destination", "encrypted", "retention"),
+    [
+        ("base", BACKUPS, LOGS, False, "30d"),
+        ("scheduled", BACKUPS, BACKUPS, True, "30d"),
+        ("requested", BACKUPS, BACKUPS, True, None),
+        ("requested", None, LOGS, False, None),
+    ],
+)
+def test_where_it_goes_and_what_is_deleted_after_it(
+    made: Any, kind: Any, backups: S3Address | None, destination: S3Address, encrypted: bool, retention: str | None
+) -> None:
+    one, heard, world = made()
+    world.references.backups = backups
+    one.act(STATE, SPEC, stored(JOB.model_copy(update={"kind": kind})))
+    plan = heard.plan
+    assert (plan.destination, plan.encrypted, plan.retention) == (destination, encrypted, retention)
+
+
+def test_nothing_is_deleted_while_a_restore_reads_nor_where_no_backups_are_asked_for(made: Any) -> None:
+    one, heard, _ = made(restoring=True)
+    one.act(STATE, SPEC, stored(JOB))
+    assert heard.plan.retention is None
+    one, heard, _ = made()
+    base = stored(JOB.model_copy(update={"kind": "base"}))
+    one.act(STATE, SPEC.model_copy(update={"backup": SPEC.backup.model_copy(update={"enabled": False})}), base)
+    assert heard.plan.retention is None
+
+
+def test_an_end_is_told_and_counted_once_and_not_by_who_only_reads_of_it(made: Any) -> None:
+    end = Outcome(number=1, kind="scheduled", where="w", epoch=2, began=1.0, ended=5.0, snapshot="s", bytes=70)
+    bad = end.model_copy(update={"number": 2, "snapshot": None, "reason": "Broken"})
+    one, _, world = made()
+    one.act(STATE, SPEC, stored(None, last=end))
+    assert world.news == [], "it ended before this process began"
+    one, _, world = made()
+    for control in (stored(JOB), stored(None, last=end), stored(None, last=end), stored(None, last=bad)):
+        one.act(STATE, SPEC, control)
+    assert [each.reason for each in world.news] == ["BackupCompleted", "BackupFailed"]
+    labels = {"cluster": "dr", "namespace": "ns"}
+    assert world.registry.get_sample_value(f"{PREFIX}_backup_bytes_total", labels) == 70
+    assert world.registry.get_sample_value(f"{PREFIX}_backup_failures_total", labels) == 1
+
+
+def test_an_owner_that_has_died_on_this_host_is_known_to_be_gone() -> None:
+    host = socket.gethostname()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(20)
+    assert archivist._dead(f"{host}/{ended.pid}/x")
+    assert archivist._dead(f"{host}/{os.getpid()}/x"), "an earlier process of this container had the same number"
+    assert not archivist._dead(f"{host}/{os.getppid()}/x")
+    assert not archivist._dead(f"another-host/{ended.pid}/x")
+    assert not archivist._dead("nonsense")
+
+
+def test_the_same_place_has_the_same_name_whatever_it_is_reached_with(made: Any) -> None:
+    one, _, _ = made()
+    renewed = replace(BACKUPS, access_key="x", secret_key="y")
+    assert one._place(BACKUPS) == one._place(renewed) == "s3://backups/b/ns/dr at http://s3:9000"
+    assert one._place(LOGS) == "s3://logs/a/ns/dr"
+    assert one._place(None) is None
