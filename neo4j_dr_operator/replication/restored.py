@@ -35,7 +35,7 @@ _CREATE = (
 )
 _LEFT = f"MATCH (l:{LINK} {{phase: '{link.FROZEN}'}}) WHERE l.link STARTS WITH '{PREFIX}' RETURN collect(l.link)"
 _ROWS = "MATCH (n:{}) WHERE {} WITH n LIMIT $limit DELETE n RETURN count(*)"
-_FOREIGN = "NOT n.link IN [$link, $left]"
+_FOREIGN = "n.link <> $left"
 _DROP = f"MATCH (l:{LINK} {{link: $left}}) DELETE l RETURN count(*)"
 
 
