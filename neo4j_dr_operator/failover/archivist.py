@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,7 @@ class _Look:
 
 @dataclass(frozen=True)
 class Wired:
-    """What an archivist works with.
-
-    `body`: the resource as last seen; `changed`: called when something was found or a worker reported; `restoring`:
-    whether a restore reads this resource's archive, so that nothing may be deleted from it.
-    """
+    """What an archivist works with; `body` gives the resource as last seen."""
 
     dr: str
     operator: str
@@ -76,17 +72,18 @@ class Wired:
     body: Callable[[], Body]
     teller: Teller
     metrics: ResourceMetrics
-    changed: Callable[[], None]
-    restoring: Callable[[], bool] = field(default=lambda: False)
 
 
 class Archivist:
     """The snapshots of one resource. At every round: `keep`, then, once that is stored, `act`."""
 
-    def __init__(self, wired: Wired) -> None:
-        """Nothing runs yet."""
-        self._at = wired
-        self._jobs: Supervisor[BackupPlan] = Supervisor("backup", wired.changed, job=True)
+    def __init__(self, wired: Wired, changed: Callable[[], None], restoring: Callable[[], bool]) -> None:
+        """Nothing runs yet. `changed` is called when something was found or a worker reported.
+
+        `restoring`: whether a restore reads this resource's archive, so that nothing may be deleted from it.
+        """
+        self._at, self._changed, self._restoring = wired, changed, restoring
+        self._jobs: Supervisor[BackupPlan] = Supervisor("backup", changed, job=True)
         self._plan: BackupPlan | None = None
         self._failed: dict[JobKind, BackupPlan] = {}
         self._looks: dict[str, _Look] = {}
@@ -247,7 +244,7 @@ class Archivist:
         if destination is None or source is None:
             return None
         encryption = shipping.encryption if to_logs else backup.encryption
-        deleting = backup.enabled and kind != "requested" and not self._at.restoring()
+        deleting = backup.enabled and kind != "requested" and not self._restoring()
         return BackupPlan(
             number=number,
             archive=self._at.dr,
@@ -289,7 +286,7 @@ class Archivist:
         finally:
             look.task = None
             bucket.close()
-        self._at.changed()
+        self._changed()
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
@@ -299,7 +296,7 @@ class Archivist:
         report = worker.report if worker is not None else {}
         reported = report.get("state"), (report.get("error") or {}).get("reason"), (report.get("percent") or 0) // 10
         looks = tuple((where, look.names, look.problem) for where, look in self._looks.items())
-        return self._jobs.worker is None, reported, looks, self.damage
+        return self._jobs.worker is None, reported, looks, self.damage, self._restoring()
 
     @property
     def pause(self) -> float:

@@ -63,13 +63,14 @@ class Api(ResourceApi, Secrets, Protocol):
 
 @dataclass(frozen=True)
 class Wiring:
-    """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, and which of
-    them restores hold."""
+    """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, which of them
+    restores hold, and whether a restore reads an archive (`<namespace>/<name>`)."""
 
     api: Api
     operator: str
     cluster: Callable[[str, str], Body | None]
     holds: Holds = field(default_factory=Holds)
+    reading: Callable[[str], bool] = field(default=lambda _: False)
 
 
 class RecoveryController:
@@ -94,18 +95,9 @@ class RecoveryController:
         followers.held = wiring.holds.held
         self._several = Several(followers, self._writer, names)
         self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
-        self._archivist = Archivist(
-            Wired(
-                self.dr,
-                wiring.operator,
-                self._sites,
-                self._references,
-                lambda: self._writer.body,
-                self._teller,
-                metrics,
-                self._noticed,
-            )
-        )
+        body_of, restoring = (lambda: self._writer.body), (lambda: wiring.reading(self.dr))
+        wired = Wired(self.dr, wiring.operator, self._sites, self._references, body_of, self._teller, metrics)
+        self._archivist = Archivist(wired, self._noticed, restoring)
         running = Running(
             self._sites,
             self._supervisor,

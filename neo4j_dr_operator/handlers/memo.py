@@ -34,7 +34,7 @@ class Memo:
         self.holds = Holds()
         self.recoveries: dict[Key, Body] = {}
         self.restores = Restores(World(api, self._seen, self._recoveries_in, self.holds))
-        self._wiring = Wiring(api, operator, self._seen, self.holds)
+        self._wiring = Wiring(api, operator, self._seen, self.holds, self.restores.reading)
 
     def _seen(self, namespace: str, name: str) -> Body | None:
         return self.clusters.get((namespace, name))

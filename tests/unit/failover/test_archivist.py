@@ -61,11 +61,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Hear
         body = {"metadata": {"generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}}
         teller: Any = SimpleNamespace(tell=told.append)
         ways: Any = WAYS
-        wired = Wired(
-            "ns/dr", ME, ways, references, lambda: body, teller, metrics.of("ns", "dr"), asyncio.Event().set,
-            lambda: restoring,
-        )  # fmt: skip
-        one = Archivist(wired)
+        wired = Wired("ns/dr", ME, ways, references, lambda: body, teller, metrics.of("ns", "dr"))
+        one = Archivist(wired, asyncio.Event().set, lambda: restoring)
         heard: Any = one._jobs
         return one, heard, SimpleNamespace(news=told, registry=metrics.registry, references=references)
 
