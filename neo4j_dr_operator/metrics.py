@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 PREFIX = "neo4j_disaster_recovery"
 SITES = ("primary", "secondary")
+READERS = ("shipping", "link")
 KINDS = ("switchover", "failover", "emergency")
 
 
@@ -77,6 +79,13 @@ class Metrics:
             labels,
             registry=self.registry,
         )
+        self.archive_retention = Gauge(
+            f"{PREFIX}_log_retention_seconds_left",
+            "Seconds for which the log of the active site holds what is not archived (reader shipping) or not applied "
+            "(reader link) yet; NaN: unknown",
+            (*labels, "reader"),
+            registry=self.registry,
+        )
         self.archive_bytes = Counter(
             f"{PREFIX}_log_shipping_bytes", "Bytes of segments put into the archive", labels, registry=self.registry
         )
@@ -102,6 +111,8 @@ class Metrics:
         self.lag.labels(name, namespace)
         for family in (self.latency, *self._of_archive(), *self._of_links()):
             family.labels(name, namespace)
+        for reader in READERS:
+            self.archive_retention.labels(name, namespace, reader).set(math.nan)
         for site in SITES:
             self.failures.labels(name, namespace, site)
             self.health.labels(name, namespace, site)
@@ -162,6 +173,10 @@ class ResourceMetrics:
             self.metrics.archive_age.labels(self.name, self.namespace).set(age)
         if backlog is not None:
             self.metrics.archive_backlog.labels(self.name, self.namespace).set(backlog)
+
+    def retention(self, reader: str, left: float | None) -> None:
+        """Seconds for which a log holds what `reader` (of `READERS`) has not read yet, None while unknown."""
+        self.metrics.archive_retention.labels(self.name, self.namespace, reader).set(math.nan if left is None else left)
 
     def archived(self, count: int) -> None:
         """So many more bytes are in the archive."""

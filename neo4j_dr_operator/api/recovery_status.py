@@ -88,6 +88,11 @@ class SiteReplication(LinkFigures):
         default=None, description="Age of the newest change of the primary that the standby holds, in seconds."
     )
     position: str | None = Field(default=None, description="Change identifier applied last.")
+    retention_seconds_left: int | None = Field(
+        default=None,
+        description="Seconds until the primary's transaction log drops what is not applied yet, if nothing more is; "
+        "unset while unknown. Looked at by the log shipper.",
+    )
     seed: SeedProgress | None = Field(default=None, description="Progress of the first copy, while it runs.")
     message: str | None = Field(default=None, description="What keeps the link from working, for people.")
 
@@ -115,6 +120,18 @@ class ShippingStatus(StatusModel):
         default=None, description="Age of the newest moment up to which everything is archived, in seconds."
     )
     backlog_transactions: int | None = Field(default=None, description="Transactions not archived yet.")
+    retention_policy: str | None = Field(
+        default=None, description="db.tx_log.rotation.retention_policy of the active site."
+    )
+    retention_seconds_left: int | None = Field(
+        default=None,
+        description="Seconds until the transaction log drops what is not archived yet, if nothing more is; unset while "
+        "unknown: the policy says no age, and the log was not seen to be pruned.",
+    )
+    gap: int | None = Field(
+        default=None,
+        description="Number of the last segment in this epoch that begins behind transactions which are in no archive.",
+    )
     message: str | None = Field(default=None, description="What keeps the shipper from working, for people.")
 
 

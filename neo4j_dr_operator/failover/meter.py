@@ -46,6 +46,8 @@ class Meter:
         """Age and backlog of the archive, and the bytes that this shipper has put since the last look."""
         view = objectives.shipping
         self._metrics.archive(objectives.archive_age, view.backlog if view is not None else None)
+        for reader, left in (("shipping", objectives.headroom), ("link", objectives.link_headroom)):
+            self._metrics.retention(reader, left.seconds if left is not None else None)
         if shipper is not self._shipper:
             self._shipper, self._bytes = shipper, 0
         put = int(shipper.report.get("bytes") or 0) if shipper is not None else 0

@@ -14,6 +14,7 @@ from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import ShippingView
+from neo4j_dr_operator.graph.retention import Headroom, headroom
 
 BEHIND_INTERVALS = 3
 """An archive whose age exceeds so many shipping intervals (and `BEHIND_LEAST`) is behind."""
@@ -45,6 +46,21 @@ class Objectives:
         if self.shipping is None or self.shipping.up_to is None:
             return None
         return age(self.shipping.up_to, self.now)
+
+    @property
+    def headroom(self) -> Headroom | None:
+        """How long the log of the active site still holds what is not archived yet; None while unknown."""
+        return self._held(self.archive_age)
+
+    @property
+    def link_headroom(self) -> Headroom | None:
+        """The same for what the standby has not read yet; the shipper is who looks at the log."""
+        return self._held(self.lag)
+
+    def _held(self, behind: float | None) -> Headroom | None:
+        if self.shipping is None or behind is None:
+            return None
+        return headroom(self.shipping.retention, self.now - behind, self.now)
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,15 @@ def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
     return Claim(kind, False, "LagAboveRPO", f"{state.standby_site} lags by more than the {rpo:g} s allowed")
 
 
+def _running_out(shipping: ShippingView) -> str:
+    """No number in it that moves: the status has them."""
+    kept = f" (it keeps {shipping.retention.policy})" if shipping.retention.policy else ""
+    why = f" Nothing is shipped: {shipping.message}" if shipping.message else ""
+    return (
+        f"the transaction log of {shipping.site}{kept} will soon not hold what is not archived yet: a gap is near.{why}"
+    )
+
+
 def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
     """Whether the archive of transactions is being written, as asked."""
     kind, every, shipping = "LogShippingHealthy", objectives.ship_every, objectives.shipping
@@ -99,6 +124,8 @@ def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
         return Claim(kind, False, "FailingOver", f"the archive of {state.active} is drained before it is left")
     if shipping is None:
         return Claim(kind, False, "Starting", f"the shipper of {state.active} is being started")
+    if (left := objectives.headroom) is not None and left.short:
+        return Claim(kind, False, "RetentionRunningOut", _running_out(shipping))
     if shipping.reason is not None:
         return Claim(kind, False, shipping.reason, shipping.message)
     if shipping.state != "shipping":

@@ -22,7 +22,7 @@ from neo4j_dr_operator.failover.sight import link_lag, shipping_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.statuses import StatusWriter
-from neo4j_dr_operator.failover.telling import Teller, news
+from neo4j_dr_operator.failover.telling import Teller, gap_news, news
 from neo4j_dr_operator.failover.view import Desired, Seen, ShippingView
 from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
@@ -157,6 +157,7 @@ class Reporter:
             return False
         new = self.writer.status
         turned = news(old.get("conditions") or [], new.get("conditions") or [])
+        turned += gap_news(old.get("shipping"), new.get("shipping"))
         for each in [*turned, *standby_news(old.get("secondaryClusters") or [], new.get("secondaryClusters") or [])]:
             self.teller.tell(each)
         return True

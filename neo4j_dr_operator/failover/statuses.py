@@ -18,7 +18,9 @@ from neo4j_dr_operator.health.verdict import SiteHealth
 
 log = logging.getLogger(__name__)
 
-VOLATILE = ("position", "lagSeconds", "seed", *figures.VOLATILE)
+LEFT_STEP = 3600
+"""Seconds by which what is left of a log has to change until that is written."""
+VOLATILE = ("position", "lagSeconds", "retentionSecondsLeft", "seed", *figures.VOLATILE)
 """Fields of a link in the status that alone never cause a write: they change with every heartbeat."""
 
 
@@ -88,15 +90,22 @@ def _steady_link(item: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in item.items() if key not in VOLATILE}
     lag = item.get("lagSeconds")
     kept["lag"] = -1 if lag is None else int(lag // 10)
+    kept["left"] = _left_steps(item)
     kept["figures"] = figures.steps(item)
     kept["seed"] = figures.filling_steps(item.get("seed"))
     return kept
 
 
+def _left_steps(item: Mapping[str, Any]) -> int:
+    left = item.get("retentionSecondsLeft")
+    return -1 if left is None else int(left) // LEFT_STEP
+
+
 def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
     """The shipper without what each segment changes; the time of the last one counts in steps of ten minutes."""
     shipping = status.get("shipping") or {}
-    kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message")}
+    kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message", "gap", "retentionPolicy")}
+    kept["left"] = _left_steps(shipping)
     return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
 
 

@@ -67,6 +67,15 @@ def news(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
     return told
 
 
+def gap_news(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[News]:
+    """A gap in the archive of transactions, once. Pure; both are a stored `status.shipping`."""
+    number = (after or {}).get("gap")
+    if number is None or number == (before or {}).get("gap"):
+        return []
+    text = f"the archive has a gap: segment {number} of epoch {(after or {}).get('epoch')} begins behind transactions "
+    return [News("Shipping", "Warning", "ArchiveGap", text + "that the primary's log did not hold any more")]
+
+
 def _turned(was: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     return was is None or (was["status"], was["reason"]) != (now["status"], now["reason"])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from neo4j_dr_operator.failover.state import Direction, Owner, Site
+from neo4j_dr_operator.graph.retention import Retention
 from neo4j_dr_operator.health.verdict import Verdict
 
 Access = Literal["read-write", "read-only"]
@@ -124,7 +125,8 @@ class ShippingView:
     """The log shipper as its worker last reported.
 
     ``shipped_at``, ``up_to``: seconds since 1970 of the last put, and the moment before which everything committed is
-    in the archive; ``backlog``: transactions that are not yet; ``gap``: number of the segment that it put behind a gap.
+    in the archive; ``backlog``: transactions that are not yet; ``gap``: number of the segment that it put behind a gap;
+    ``retention``: how far back its source's log goes.
     """
 
     site: Site
@@ -138,6 +140,7 @@ class ShippingView:
     gap: int | None = None
     reason: str | None = None
     message: str = ""
+    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from neo4j_dr_operator.errors import ObjectStoreError
+from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
 from neo4j_dr_operator.objectstore.lifecycle import endangering
 from neo4j_dr_operator.objectstore.s3 import SILENCE, S3Address, connect, translated, unreachable
 from neo4j_dr_operator.objectstore.traffic import Traffic
@@ -115,11 +115,14 @@ class Bucket:
         if create:
             options["IfNoneMatch"] = "*"
         options["ChecksumSHA256"] = base64.b64encode(sha256 or hashlib.sha256(body).digest()).decode()
-        with self._translating():
-            answer = self._client.put_object(
-                Bucket=self.address.bucket, Key=self.address.key(name), Body=io.BytesIO(body), **options
-            )
-            return _receipt(answer)
+        place: dict[str, Any] = {"Bucket": self.address.bucket, "Key": self.address.key(name)}
+        try:
+            with self._translating():
+                return _receipt(self._client.put_object(**place, Body=io.BytesIO(body), **options))
+        except PreconditionFailed as error:
+            if create:
+                raise
+            raise ObjectStoreUnreachable("another put was under way", code=error.code) from error  # nothing was asked
 
     def list(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
         """Up to `limit` (at most 1000) names that begin with `prefix`, after `after`; whether there are more."""

@@ -99,6 +99,8 @@ class Refusal:
     operation: str = ""
 
 
+CONDITIONAL = ("PutObject",)
+"""What is asked with a condition. The same answers to anything else are a conflict that passes (OperationAborted)."""
 _KEY_NOT_FOUND = ("kms.notfoundexception", "kms:keynotfound", "kms.invalidarnexception")
 _KEY_UNUSABLE = {
     "kms.disabledexception": "is disabled: enable it",
@@ -119,6 +121,8 @@ def error(refusal: Refusal) -> ObjectStoreError:
     """Our error for it. After ObjectStoreUnreachable another try can help, after the others somebody has to mend it."""
     code, status, bucket = refusal.code, refusal.status, refusal.bucket
     if code in ("PreconditionFailed", "ConditionalRequestConflict") or status in (409, 412):
+        if refusal.operation not in CONDITIONAL:
+            return ObjectStoreUnreachable(f"bucket {bucket} answered {status} {code}: it is busy", code=code)
         return PreconditionFailed("another writer was first", code=code)
     if code.lower().startswith("kms"):
         return _of_key(refusal)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.graph.retention import Retention
 from neo4j_dr_operator.objectstore.traffic import Traffic
 from neo4j_dr_operator.replication.report import Problem, shown
 
@@ -21,8 +22,8 @@ class ShipperStatus:
     ``segment`` and ``position``: the last segment of the chain, and where it ends. ``behind``: the transaction up to
     which everything is in S3 or is nothing to ship. ``end``: the newest transaction of the source that was seen.
     ``up_to``: everything that was committed before is in S3. ``gap``: the number of the last segment that this process
-    put after a gap. ``traffic``: requests to S3 and bytes. The rest is the reader's (see
-    :class:`~neo4j_dr_operator.replication.reader.Feed`).
+    put after a gap. ``traffic``: requests to S3 and bytes. ``retention``: how far back the source's log goes. The rest
+    is the reader's (see :class:`~neo4j_dr_operator.replication.reader.Feed`).
     """
 
     epoch: int
@@ -39,6 +40,7 @@ class ShipperStatus:
     problem: Problem | None = None
     source_problem: Problem | None = None
     traffic: Traffic | None = None
+    retention: Retention = field(default_factory=Retention)
     caught_up: bool = False
     pending: int = 0
     read_at: float | None = None
@@ -79,6 +81,7 @@ class ShipperStatus:
                 "segments": self.segments,
                 "bytes": self.bytes,
                 "gap": self.gap,
+                "retention": asdict(self.retention),
                 "traffic": self.traffic.shown() if self.traffic else None,
                 "error": shown(self.problem or self.source_problem),
             }

@@ -104,12 +104,12 @@ def test_a_store_that_is_away_is_a_backlog_and_no_loss(source: Neo4j, store: Sto
     try:
         source.query("CREATE (:A {uid: 0})")
         worker.wait(lambda report: (report["error"] or {}).get("reason") == "ObjectStoreUnreachable")
-        before = _resident(worker.process.pid)
+        before = resident(worker.process.pid)
         for number in range(30):
             source.query("UNWIND range(1, 4000) AS i CREATE (:B {uid: i, x: $n, t: $t})", n=number, t="x" * 500)
         worker.wait(lambda report: report["backlogTransactions"] >= 31)
         assert worker.report["upTo"] < up_to + 5
-        grown = _resident(worker.process.pid) - before
+        grown = resident(worker.process.pid) - before
     finally:
         store.server.start()
     worker.shipped()
@@ -182,7 +182,7 @@ def test_a_wrong_password_is_told_not_shown_and_locks_nobody_out(source: Neo4j, 
     assert "not-the-password" not in worker.log + str(worker.report)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """MiB of memory that a process holds."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) // 1024  # type: ignore[index]

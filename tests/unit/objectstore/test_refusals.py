@@ -75,6 +75,7 @@ NOBODY_AT_FAULT = [
     (refusal("RequestTimeout"), "ObjectStoreUnreachable", "RequestTimeout"),
     (refusal("PreconditionFailed", status=412), "PreconditionFailed", "first"),
     (refusal("ConditionalRequestConflict", status=409), "PreconditionFailed", "first"),
+    (refusal("OperationAborted", status=409, operation="ListObjectsV2"), "ObjectStoreUnreachable", "busy"),
     (refusal("NoSuchKey", status=404), "ObjectStoreError", "404 NoSuchKey"),
     (refusal("AuthorizationHeaderMalformed", "it makes no sense"), "ObjectStoreError", "AuthorizationHeaderMalformed"),
 ]
