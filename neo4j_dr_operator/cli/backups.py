@@ -32,10 +32,15 @@ def impossible(recovery: Document) -> str | None:
     shipped = raw.flag(logs, "enabled") is True and raw.part(logs, "destination")
     if not raw.part(spec, "backup", "destination") and not shipped:
         return "there is no place for it; give spec.backup.destination, or enable log shipping"
-    if running:
+    if running and not waits_for_base(recovery):
         since = raw.text(running, "startedAt") or "some time ago"
         return f"one ({raw.text(running, 'kind')}) is being taken since {since}, and only one is at a time"
     return None
+
+
+def waits_for_base(recovery: Document) -> bool:
+    """Whether the log archive's own snapshot is being taken: a request follows it."""
+    return raw.text(recovery, "status", "backup", "running", "kind") == "base"
 
 
 def answer(recovery: Document, request: str) -> Answer | None:

@@ -1,8 +1,8 @@
 """Which snapshot is to be taken now, and what is remembered of those that were. Pure; times in seconds since 1970.
 
-At most one is under way. What is asked for by hand goes first, and is refused while another one is under way; then the
-base that the log archive lacks, then what the schedule says. A failure is tried again after a while, a scheduled one a
-few times only: then at the next time of the schedule.
+At most one is under way. What is asked for by hand goes first; then the base that the log archive lacks, then what the
+schedule says. A request is refused while another one is under way, and follows a base, which nobody has asked for. A
+failure is tried again after a while, a scheduled one a few times only: then at the next time of the schedule.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _answered(keeping: Keeping, wishes: Wishes, sight: Sight) -> Keeping:
         return keeping
     if wishes.wanted is None:
         why = "there is no place for it: give spec.backup.destination, or spec.replication.logShipping.destination"
-    elif job is not None:
+    elif job is not None and job.kind != "base":
         why = f"a snapshot is under way ({job.kind}); only one is taken at a time"
     else:
         return keeping

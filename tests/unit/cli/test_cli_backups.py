@@ -25,7 +25,8 @@ def recovery(spec: dict[str, Any], **backup: Any) -> dict[str, Any]:
         (recovery({"replication": {"logShipping": {"enabled": False, "destination": PLACE}}}), "no place"),
         (recovery({"backup": {"destination": PLACE}}), None),
         (recovery(LOGS), None),
-        (recovery(LOGS, running={"kind": "base", "startedAt": "2026-01-01T00:00:00Z"}), "only one is at a time"),
+        (recovery(LOGS, running={"kind": "scheduled", "startedAt": "2026-01-01T00:00:00Z"}), "only one is at a time"),
+        (recovery(LOGS, running={"kind": "base", "startedAt": "2026-01-01T00:00:00Z"}), None),
         ({"spec": LOGS}, None),
     ],
 )

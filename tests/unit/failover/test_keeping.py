@@ -230,6 +230,14 @@ def test_a_request_beside_another_job_is_refused_and_both_are_answered() -> None
     assert {each.request: each.state for each in done.answers} == {"r1": "Completed", "r2": "Refused"}
 
 
+def test_a_request_follows_a_base_which_nobody_has_asked_for() -> None:
+    asked, made = replace(LOGS, request="r"), step(Keeping(), LOGS, EMPTY)
+    waiting = step(made, asked, later(EMPTY, 1))
+    assert (waiting.job, waiting.answers) == (made.job, [])
+    assert made.job is not None
+    assert begun(waiting, asked, replace(later(EMPTY, 2), ended=ended(made.job, NOW + 2))).request == "r"
+
+
 def test_a_failed_request_is_not_repeated() -> None:
     asked = replace(LOGS, request="r")
     made = step(Keeping(), asked, SEEN)
@@ -326,7 +334,7 @@ def test_whole_lives(turns: list[tuple[str, int]]) -> None:
             numbers.append(made.job.number)
             assert job is None or sight.ended is not None or job.epoch != sight.known, "one at a time"
             assert made.job.epoch == sight.epoch
-        if requests:
+        if requests and (made.job is None or made.job.kind != "base"):
             assert made.answer(f"r{requests}") is not None
         keeping = made
     assert numbers == sorted(set(numbers))
