@@ -105,6 +105,37 @@ class Metrics:
             f"{PREFIX}_backup_failures", "Snapshots that could not be taken", labels, registry=self.registry
         )
 
+        self.window_start = Gauge(
+            f"{PREFIX}_recovery_window_start_timestamp_seconds",
+            "First moment that can be restored to, in seconds since 1970; 0: none",
+            labels,
+            registry=self.registry,
+        )
+        self.window_end = Gauge(
+            f"{PREFIX}_recovery_window_end_timestamp_seconds",
+            "Last moment that can be restored to, in seconds since 1970; 0: none",
+            labels,
+            registry=self.registry,
+        )
+        self.unchecked = Gauge(
+            f"{PREFIX}_archive_unchecked_age_seconds",
+            "How long ago the object of the archives was read that was not read for longest",
+            labels,
+            registry=self.registry,
+        )
+        self.findings = Gauge(
+            f"{PREFIX}_archive_findings",
+            "Objects of the archives that are not in order",
+            labels,
+            registry=self.registry,
+        )
+        self.audited = Counter(
+            f"{PREFIX}_archive_audit_bytes",
+            "Bytes read from the archives to check them",
+            labels,
+            registry=self.registry,
+        )
+
     def of(self, namespace: str, name: str) -> ResourceMetrics:
         """The series of one resource, all of them present at once."""
         made = ResourceMetrics(self, namespace, name)
@@ -125,7 +156,8 @@ class Metrics:
 
     def _of_archive(self) -> tuple[Gauge | Counter, ...]:
         shipped = (self.archive_age, self.archive_backlog, self.archive_bytes)
-        return (*shipped, self.backup_at, self.backup_took, self.backup_bytes, self.backup_failures)
+        audited = (self.window_start, self.window_end, self.unchecked, self.findings, self.audited)
+        return (*shipped, *audited, self.backup_at, self.backup_took, self.backup_bytes, self.backup_failures)
 
 
 @dataclass(frozen=True)
@@ -194,6 +226,23 @@ class ResourceMetrics:
     def backup_failed(self) -> None:
         """One more snapshot could not be taken."""
         self.metrics.backup_failures.labels(self.name, self.namespace).inc()
+
+    def window(self, earliest: int | None, latest: int | None) -> None:
+        """The recoverable window, in ms since 1970."""
+        self.metrics.window_start.labels(self.name, self.namespace).set((earliest or 0) / 1000)
+        self.metrics.window_end.labels(self.name, self.namespace).set((latest or 0) / 1000)
+
+    def unchecked(self, seconds: float) -> None:
+        """How long ago the object was read that was not read for longest."""
+        self.metrics.unchecked.labels(self.name, self.namespace).set(seconds)
+
+    def findings(self, count: int) -> None:
+        """So many objects of the archives are not in order."""
+        self.metrics.findings.labels(self.name, self.namespace).set(count)
+
+    def audited(self, count: int) -> None:
+        """So many more bytes were read to check them."""
+        self.metrics.audited.labels(self.name, self.namespace).inc(count)
 
     def failed_probe(self, site: str) -> None:
         """One more failed probe."""

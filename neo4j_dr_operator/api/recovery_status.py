@@ -24,6 +24,7 @@ CONDITION_TYPES = (
     "SyncComplete",
     "LogShippingHealthy",
     "BackupHealthy",
+    "ArchiveHealthy",
     "FailoverReady",
     "WithinRPO",
     "PrimaryAvailable",
@@ -146,12 +147,50 @@ class RecoveryGap(StatusModel):
     reason: str | None = Field(default=None, description="Why it is there.")
 
 
-class RecoveryWindow(StatusModel):
-    """The points in time that can be restored to."""
+class RecoveryFinding(StatusModel):
+    """Something that is wrong with an object of an archive, or that will delete it."""
 
+    kind: str = Field(
+        description="Missing, Truncated, Altered, Unreadable, Expiring (a rule of the bucket deletes it), or Foreign "
+        "(it is none of ours, and harms nothing)."
+    )
+    location: str | None = Field(default=None, description="Archive that it is found in.")
+    name: str | None = Field(default=None, description="The object's key below the location's path.")
+    message: str | None = Field(default=None, description="What was seen, for people.")
+    found_at: Instant | None = Field(default=None, description="When it was first seen.")
+    contained: bool | None = Field(
+        default=None, description="Whether what was committed since the newest whole snapshot does without it."
+    )
+
+
+class RecoveryVerify(StatusModel):
+    """What became of a kubectl neo4j-dr archive verify."""
+
+    request: str = Field(description="Value of the annotation neo4j.neo4j.com/archive-verify-requested-at.")
+    state: str = Field(description="Running, Completed or Failed.")
+    percent: int | None = Field(default=None, description="Share of the objects to read that have been read.")
+    completed_at: Instant | None = Field(default=None, description="When it was done.")
+    message: str | None = Field(default=None, description="Why it could not be done, for people.")
+
+
+class RecoveryWindow(StatusModel):
+    """The points in time that can be restored to, kept true by reading the archive again and again."""
+
+    location: str | None = Field(default=None, description="Archive that the window is of.")
     earliest: Instant | None = Field(default=None, description="The first one.")
-    latest: Instant | None = Field(default=None, description="The last one.")
+    latest: Instant | None = Field(
+        default=None, description="The last one; at rest it is written at every tenth minute only."
+    )
     gaps: list[RecoveryGap] = Field(default_factory=list, description="Spans between them that cannot.")
+    checked_at: Instant | None = Field(default=None, description="When the archive was last looked at.")
+    oldest_unchecked_at: Instant | None = Field(
+        default=None, description="Since when the object that was not read for longest has not been."
+    )
+    objects: int | None = Field(default=None, description="Segments, manifests, chunks and amendments.")
+    bytes: int | None = Field(default=None, description="What those take that were read.")
+    findings: list[RecoveryFinding] = Field(default_factory=list, description="What is wrong, the worst first.")
+    findings_total: int | None = Field(default=None, description="How many there are; not all of them are named.")
+    verify: RecoveryVerify | None = Field(default=None, description="The check that was asked for last.")
 
 
 class RunningBackup(StatusModel):

@@ -13,20 +13,24 @@ from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.replication.config import reading
 from neo4j_dr_operator.shipping.config import address, check_archive
 
+FULL = " full"
+"""End of a request that wants everything read."""
+
 
 @dataclass(frozen=True)
 class AuditConfig:
     """One round over one archive. Times in seconds; ``archive``: ``<namespace>/<name>``.
 
-    ``period``: in which every object is read once. ``full``: when a whole pass was asked for (seconds since 1970), 0
-    for never. ``encryption``: what to ask for when the ledger is put.
+    ``period``: in which every object is read once. ``request``: what somebody asked for, empty for nothing; a whole
+    pass where it ends with :data:`FULL`, else a list of everything. ``encryption``: what to ask for when the ledger is
+    put.
     """
 
     archive: str
     location: S3Address
     period: float
     timeout: float
-    full: int
+    request: str
     encryption: Encryption | None
 
     @classmethod
@@ -39,7 +43,7 @@ class AuditConfig:
                 location=address(raw["location"]),
                 period=float(raw["period"]),
                 timeout=float(raw["timeout"]),
-                full=int(raw["full"]),
+                request=str(raw["request"]),
                 encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
             )
         check_archive(config.archive)

@@ -26,9 +26,9 @@ def pause(period: float) -> float:
     return min(LONGEST, max(SHORTEST, period / ROUNDS))
 
 
-def listing(ledger: Ledger, now: int, period: float, full: int) -> bool:
-    """Whether everything is to be listed. ``full``: when a whole pass was asked for, 0 for never."""
-    return ledger.listed == 0 or now - ledger.listed >= period / LISTINGS or full > ledger.full
+def listing(ledger: Ledger, now: int, period: float) -> bool:
+    """Whether everything is to be listed though nobody asks for it."""
+    return ledger.listed == 0 or now - ledger.listed >= period / LISTINGS
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Work:
         return len(self.segments) + len(self.snapshots) + len(self.contents)
 
 
-def due(ledger: Ledger, new: Iterable[str], now: int, period: float, full: int) -> Work:
+def due(ledger: Ledger, new: Iterable[str], now: int, period: float, *, full: bool = False) -> Work:
     """What to read in this round. ``new``: names of segments and manifests that nobody has read yet.
 
-    ``full``: when a whole pass was asked for; everything that was not read since then is due. Each object is read once
-    in ``period`` seconds, however often rounds come.
+    ``full``: everything that was not read since that was asked for is due. Each object is read once in ``period``
+    seconds, however often rounds come.
     """
-    since = full if full > ledger.full else now - period
+    since = ledger.since if full else now - period
     segments = {(piece.at, (epoch, piece.number)) for epoch, held in ledger.pieces.items() for piece in held.values()}
     aged: list[tuple[int, object]] = [
         *segments,

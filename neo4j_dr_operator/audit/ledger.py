@@ -30,15 +30,17 @@ def name(archive: str) -> str:
 class Ledger:
     """One archive. Times in seconds since 1970.
 
-    ``at``: when an auditor last looked; ``listed``: when everything was last listed; ``full``: the newest request for a
-    whole pass that was carried out. ``pieces``: segments in order, by epoch and number. ``tails``: the highest number
-    seen in each epoch. ``findings``: by name of the object;
-    ``noted``: whether the archive's note of what is damaged names anything.
+    ``at``: when an auditor last looked; ``listed``: when everything was last listed; ``done``: the request that was
+    carried out last; ``doing``: the one under way, begun at ``since``. ``pieces``: segments in order, by epoch and
+    number. ``tails``: the highest number seen in each epoch. ``findings``: by name of the object; ``noted``: whether
+    the archive's note of what is damaged names anything.
     """
 
     at: int = 0
     listed: int = 0
-    full: int = 0
+    done: str = ""
+    doing: str = ""
+    since: int = 0
     pieces: dict[int, dict[int, Piece]] = field(default_factory=dict)
     tails: dict[int, int] = field(default_factory=dict)
     marks: dict[int, Mark] = field(default_factory=dict)
@@ -46,6 +48,18 @@ class Ledger:
     contents: dict[str, Content] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     noted: bool = False
+
+    def begin(self, request: str, now: int) -> bool:
+        """Take in what is asked for, empty for nothing; whether it is still to be done."""
+        if not request or request == self.done:
+            return False
+        if request != self.doing:
+            self.doing, self.since = request, now
+        return True
+
+    def end(self, request: str) -> None:
+        """It has been done."""
+        self.done, self.doing, self.since = request or self.done, "", 0
 
     @property
     def objects(self) -> int:
@@ -86,7 +100,9 @@ class Ledger:
             "version": VERSION,
             "at": self.at,
             "listed": self.listed,
-            "full": self.full,
+            "done": self.done,
+            "doing": self.doing,
+            "since": self.since,
             "noted": self.noted,
             "epochs": [_epoch(epoch, self.pieces.get(epoch, {}), tail) for epoch, tail in sorted(self.tails.items())],
             "watermarks": {str(epoch): asdict(mark) for epoch, mark in self.marks.items()},
@@ -107,7 +123,9 @@ class Ledger:
             return cls(
                 at=int(raw["at"]),
                 listed=int(raw["listed"]),
-                full=int(raw["full"]),
+                done=str(raw["done"]),
+                doing=str(raw["doing"]),
+                since=int(raw["since"]),
                 noted=bool(raw["noted"]),
                 pieces={item["epoch"]: _pieces(item) for item in raw["epochs"]},
                 tails={item["epoch"]: item["tail"] for item in raw["epochs"]},

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from neo4j_dr_operator.audit import check, due, ledger
-from neo4j_dr_operator.audit.config import AuditConfig
+from neo4j_dr_operator.audit.config import FULL, AuditConfig
 from neo4j_dr_operator.audit.facts import Content, Copy, Damaged, Finding
 from neo4j_dr_operator.audit.findings import bad_contents, bad_segments, broken_links, judged
 from neo4j_dr_operator.audit.ledger import Ledger
@@ -66,21 +66,22 @@ class Audit:
             return
         self._before = dict(self._ledger.findings)
         sight = Sight(self._store, self._archive, self._ledger, self._now)
-        whole = due.listing(self._ledger, self._now, self._config.period, self._config.full)
+        asked = self._ledger.begin(self._config.request, self._now)
+        full = asked and self._config.request.endswith(FULL)
+        whole = asked or due.listing(self._ledger, self._now, self._config.period)
         new = sight.everything(self._manifest) if whole else sight.news()
         if not self._ledger.objects and not new:
             return  # nothing has been put yet
         self._watermarks(sight.epochs if whole else sight.epochs[-1:])
         self._faults.at("listed")
-        work = due.due(self._ledger, new, self._now, self._config.period, self._config.full)
+        work = due.due(self._ledger, new, self._now, self._config.period, full=full)
         self._status.total = len(work)
         self._status.become("checking")
         gone = self._check(work)
         if gone and not whole:  # deleted by retention, or lost: only a look at everything tells
             self._snapshots(sight.everything(self._manifest))
         self._judge(sight.found)
-        if self._config.full > self._ledger.full:
-            self._ledger.full = self._config.full
+        self._ledger.end(self._config.request)
         self._ledger.at = self._now
         self._note()
         self._save()
@@ -273,7 +274,7 @@ class Audit:
     def _tell(self) -> None:
         status, known = self._status, self._ledger
         findings = judged(known)
-        status.at, status.full = self._now, known.full
+        status.at, status.request = self._now, known.done
         status.findings = findings
         status.window = window(known.chapters(bad_segments(findings)))
         status.epoch = max({*known.tails, *(name.epoch for name in known.copies)}, default=0)

@@ -20,7 +20,8 @@ SHOWN = 20
 class AuditStatus(JobStatus):
     """``done`` and ``total`` count objects to read. ``window``: None until the round is over, and where nothing could
     be read. ``oldest``: since when an object was not looked at, seconds since 1970; ``objects``, ``bytes``: of the
-    archive; ``read``: bytes read in this round; ``requests``: sent in it, by kind; ``epoch``: the newest one."""
+    archive; ``read``: bytes read in this round; ``requests``: sent in it, by kind; ``epoch``: the newest one;
+    ``request``: the last one that was carried out."""
 
     at: int | None = None
     window: Window | None = None
@@ -30,7 +31,7 @@ class AuditStatus(JobStatus):
     bytes: int = 0
     oldest: int | None = None
     read: int = 0
-    full: int = 0
+    request: str = ""
     requests: Counter[str] = field(default_factory=Counter)
 
     def more(self) -> dict[str, Any]:
@@ -48,7 +49,7 @@ class AuditStatus(JobStatus):
             "oldest": self.oldest,
             "checked": self.done,
             "bytesRead": self.read,
-            "full": self.full,
+            "request": self.request,
             "requests": dict(self.requests),
         }
 

@@ -12,7 +12,8 @@ from neo4j_dr_operator.objectstore.s3 import S3Address
 class AuditPlan:
     """One round over one archive, told apart from others by ``number``. Times in seconds.
 
-    ``period``: in which every object is read once; ``full``: when a whole pass was asked for, 0 for never.
+    ``period``: in which every object is read once; ``request``: what somebody asked for, see
+    :class:`~neo4j_dr_operator.audit.config.AuditConfig`.
     """
 
     number: int
@@ -20,7 +21,7 @@ class AuditPlan:
     location: S3Address
     period: float
     timeout: float
-    full: int = 0
+    request: str = ""
     encrypted: bool = False
     kms_key: str | None = None
 
@@ -40,7 +41,7 @@ class AuditPlan:
             "location": self.location.wire(),
             "period": self.period,
             "timeout": self.timeout,
-            "full": self.full,
+            "request": self.request,
             "encrypted": self.encrypted,
             "kmsKeyId": self.kms_key,
         }

@@ -43,9 +43,9 @@ def chosen(session: Session, kube: UserKube) -> tuple[str, Document]:
     return namespace, found[0]
 
 
-def ask(kube: UserKube, namespace: str, name: str, annotation: str) -> str:
-    """Set the annotation to a new value, and return it. Raises KubernetesError."""
-    value = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def ask(kube: UserKube, namespace: str, name: str, annotation: str, more: str = "") -> str:
+    """Set the annotation to a new value, and return it; `more` stands behind the time. Raises KubernetesError."""
+    value = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z") + more
     kube.annotate(GROUP, VERSION, DISASTER_RECOVERY.plural, namespace, name, {annotation: value})
     return value
 

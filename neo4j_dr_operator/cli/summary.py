@@ -23,6 +23,7 @@ MEANINGS = {
     "SyncComplete": "the requested sync has been done since the last promotion",
     "LogShippingHealthy": "the archive is up to date: what it lacks cannot be restored",
     "BackupHealthy": "every snapshot that was due is there, and the log archive has one to start from",
+    "ArchiveHealthy": "everything in the archives that a recovery may need is there, and as it was put",
     "FailoverReady": "the standby can take over by itself",
     "WithinRPO": "the standby lags less than failover.rpo allows to be lost",
     "PrimaryAvailable": "the active site answers",
@@ -45,6 +46,7 @@ _WANTED: dict[str, Callable[[Document], bool]] = {
     "WithinRPO": lambda spec: raw.text(spec, "failover", "rpo") is not None,
     "LogShippingHealthy": _shipping,
     "BackupHealthy": lambda spec: raw.flag(spec, "backup", "enabled") is True or _shipping(spec),
+    "ArchiveHealthy": lambda spec: raw.flag(spec, "backup", "enabled") is True or _shipping(spec),
 }
 """Conditions that are to be True, each where its spec asks for it."""
 

@@ -24,6 +24,8 @@ from neo4j_dr_operator.backup.supervision import BackupPlan
 from neo4j_dr_operator.backup.vault import Vault
 from neo4j_dr_operator.errors import ObjectStoreError
 from neo4j_dr_operator.failover import backup_status
+from neo4j_dr_operator.failover.auditor import REQUESTED as VERIFY
+from neo4j_dr_operator.failover.auditor import Auditor, Place
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeping import ABANDONED, Sight, Wishes, next_look, step
 from neo4j_dr_operator.failover.kept import Job, JobKind, Keeping, Outcome
@@ -91,8 +93,7 @@ class Archivist:
         self._wishes, self._sight = Wishes(), Sight(0.0, wired.operator)
         self._stored: Keeping | None = None
         self._owner: tuple[object, float] = (None, 0.0)
-        self.damage = ""
-        """What an audit found of the log archive that a new base heals; empty without."""
+        self.auditor = Auditor(changed, wired.metrics.audited)
 
     # -- deciding ---------------------------------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ class Archivist:
             segment=shipped.segment if shipped is not None else None,
             gap=shipped.gap if shipped is not None else None,
             held=tuple((where, look.names) for where, look in self._looks.items() if look.names is not None),
-            damage=self.damage,
+            damage=self.auditor.damage(wishes.logs),
             ended=self._ended(state.keeping.job),
             abandoned=self._abandoned(state.keeping.job),
             mended=self._mended(state, spec),
@@ -202,6 +203,8 @@ class Archivist:
             self._at.metrics.last_backup(good.ended, good.ended - good.began)
         if before is not None:
             self._told(before, kept)
+        annotations = self._at.body()["metadata"].get("annotations") or {}
+        self.auditor.follow(self._audited(spec), str(annotations.get(VERIFY) or "")[:256])
         job = kept.job
         if job is None or job.owner != self._at.operator:
             self._want(None)
@@ -222,6 +225,7 @@ class Archivist:
             return
         if last.good:
             self._at.metrics.backed_up(last.bytes)
+            self.auditor.soon()
             self._failed.pop(last.kind, None)
         else:
             self._at.metrics.backup_failed()
@@ -257,6 +261,28 @@ class Archivist:
             kms_key=encryption.kms_key_id,
             retention=backup.retention if deleting else None,
         )
+
+    def _audited(self, spec: DisasterRecoverySpec) -> list[Place]:
+        """The archives to look through, that of the window first."""
+        references, shipping = self._at.references, spec.replication.log_shipping
+        found: dict[str, Place] = {}
+        for address, encryption in (
+            (references.archive, shipping.encryption),
+            (references.backups, spec.backup.encryption),
+        ):
+            where = self._place(address)
+            if where is None or address is None or where in found:
+                continue
+            found[where] = Place(
+                where=where,
+                archive=self._at.dr,
+                location=address,
+                period=shipping.audit_period.seconds,
+                timeout=spec.replication.timeout.seconds,
+                encrypted=encryption.enabled,
+                kms_key=encryption.kms_key_id,
+            )
+        return list(found.values())
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -296,7 +322,7 @@ class Archivist:
         report = worker.report if worker is not None else {}
         reported = report.get("state"), (report.get("error") or {}).get("reason"), (report.get("percent") or 0) // 10
         looks = tuple((where, look.names, look.problem) for where, look in self._looks.items())
-        return self._jobs.worker is None, reported, looks, self.damage, self._restoring()
+        return self._jobs.worker is None, reported, looks, self._restoring(), self.auditor.essence()
 
     @property
     def pause(self) -> float:
@@ -304,7 +330,7 @@ class Archivist:
         wall, stored = time.time(), self._stored
         at = next_look(stored, self._wishes, wall) if stored is not None else None
         looks = [look.due - time.monotonic() for look in self._looks.values() if look.task is None]
-        return max(0.0, min([at - wall if at is not None else float("inf"), *looks]))
+        return max(0.0, min([at - wall if at is not None else float("inf"), self.auditor.pause, *looks]))
 
     def seen(self, keeping: Keeping) -> backup_status.Seen:
         """What a status says of backups, `keeping` being what is stored with it."""
@@ -331,6 +357,7 @@ class Archivist:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._jobs.close()
+        await self.auditor.close()
 
 
 def _refuse(error: ObjectStoreError) -> None:

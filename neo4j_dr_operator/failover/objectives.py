@@ -38,6 +38,7 @@ class Objectives:
     shipping: ShippingView | None = None
     ship_problem: tuple[str, str] | None = None
     backups: Claim | None = None
+    archives: Claim | None = None
     now: float = 0.0
 
     @property

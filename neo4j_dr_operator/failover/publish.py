@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ class Context:
     places: Mapping[Site, Place]
     objectives: Objectives
     backup: Mapping[str, Any] | None = None
+    recovery: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def addresses(self) -> dict[Site, str]:
@@ -92,6 +93,7 @@ def recovery_status(
         "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
         "shipping": _shipping(context.objectives, stored.get("shipping")),
         "backup": context.backup,
+        **context.recovery,
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),

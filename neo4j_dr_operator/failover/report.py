@@ -63,6 +63,7 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str, obje
         within_rpo(state, objectives),
         log_shipping_healthy(state, objectives),
         objectives.backups or Claim("BackupHealthy", None, "NotConfigured", "spec.backup.enabled is false"),
+        objectives.archives or Claim("ArchiveHealthy", None, "NotConfigured", "there is no archive"),
     ]
 
 

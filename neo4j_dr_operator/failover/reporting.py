@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.failover import backup_status, due, publish
+from neo4j_dr_operator.failover import audit_status, backup_status, due, publish
 from neo4j_dr_operator.failover.actions import Decision
 from neo4j_dr_operator.failover.archivist import Archivist
 from neo4j_dr_operator.failover.claim import Claim
@@ -108,6 +108,7 @@ class Reporter:
         self.meter.take(seen, lag, self.running.link.worker)
         context = self._context(spec, decision, lag)
         self.meter.take_archive(context.objectives, self.running.shipper.worker)
+        self.meter.take_audits(self.running.archivist.auditor.seen, context.objectives)
         moment = self.moment(state, seen, spec)
         status = publish.recovery_status(state, desired, seen, self.writer.status, context)
         if not await self._put({**status, **several.status(moment, status)}):
@@ -137,6 +138,10 @@ class Reporter:
         worker, sites, now = self.running.link.worker, self.running.sites, time.time()
         backups = self.running.archivist.seen(decision.state.keeping)
         objectives = self.running.references.objectives(spec, lag, self.shipping, now)
+        audited = self.running.archivist.auditor.seen
+        conditions = self.writer.status.get("conditions") or []
+        stored = next((each for each in conditions if each["type"] == audit_status.KIND), None)
+        healthy = audit_status.archive_healthy(audited, stored, now)
         return publish.Context(
             spec=spec,
             generation=int(self.writer.body["metadata"].get("generation") or 0),
@@ -144,10 +149,11 @@ class Reporter:
             why=decision.why,
             lag=lag,
             link_report=worker.report if worker is not None else {},
-            objectives=replace(objectives, backups=backup_status.backup_healthy(backups)),
+            objectives=replace(objectives, backups=backup_status.backup_healthy(backups), archives=healthy),
             since={site: self.writer.since(site, runtime.health) for site, runtime in sites.items()},
             places={site: runtime.place for site, runtime in sites.items()},
             backup=backup_status.document(backups),
+            recovery=audit_status.document(audited, self.shipping, objectives.ship_every),
         )
 
     async def _put(self, status: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
 from neo4j_dr_operator.errors import Conflict, NotFound
-from neo4j_dr_operator.failover import figures
+from neo4j_dr_operator.failover import audit_status, figures
 from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.failover.backup_status import steady
 from neo4j_dr_operator.health.verdict import SiteHealth
@@ -80,6 +80,7 @@ def changes(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
 def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
     """A status without its volatile numbers; lag stays in as whole steps of ten seconds, speed by magnitude."""
     made = {**status, "shipping": _steady_shipping(status), "backup": steady(status.get("backup"))}
+    made["recovery"] = audit_status.steady(status.get("recovery"))
     for links in ("replication", "secondaryClusters"):
         if links == "replication" or links in status:
             made[links] = [_steady_link(item) for item in status.get(links) or []]

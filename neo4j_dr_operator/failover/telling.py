@@ -18,7 +18,7 @@ QUIET = 60.0
 """Seconds in which the same turn of a condition is not told again: what flaps is told once a minute."""
 PENDING = 32
 """Events that may wait for the API server; more are dropped, since the conditions say the same."""
-BESIDE = ("FailoverReady", "LogShippingHealthy", "BackupHealthy", "WithinRPO")
+BESIDE = ("FailoverReady", "LogShippingHealthy", "BackupHealthy", "ArchiveHealthy", "WithinRPO")
 """Conditions that can turn bad while the resource is ready; all others go with `Ready`, and are not told twice."""
 UNREMARKABLE = ("Pending", "Starting", "NotConfigured", "NotYetSupported", "AutomaticDisabled", "NoWitness")
 """Reasons of those that are a choice, or a beginning, and no news."""

@@ -16,7 +16,7 @@ import pytest
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.backup.supervision import BackupPlan
-from neo4j_dr_operator.failover import archivist
+from neo4j_dr_operator.failover import archivist, auditor
 from neo4j_dr_operator.failover.archivist import Archivist, Wired
 from neo4j_dr_operator.failover.kept import Job, Keeping, Outcome
 from neo4j_dr_operator.failover.state import ControlState
@@ -53,6 +53,7 @@ class Heard:
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Heard, Any]]:
     monkeypatch.setattr(archivist, "Supervisor", Heard)
+    monkeypatch.setattr(auditor, "Supervisor", Heard)
 
     def make(restoring: bool = False) -> tuple[Archivist, Heard, Any]:
         told: list[Any] = []
@@ -117,6 +118,18 @@ def test_nothing_is_deleted_while_a_restore_reads_nor_where_no_backups_are_asked
     base = stored(JOB.model_copy(update={"kind": "base"}))
     one.act(STATE, SPEC.model_copy(update={"backup": SPEC.backup.model_copy(update={"enabled": False})}), base)
     assert heard.plan.retention is None
+
+
+def test_both_archives_are_looked_through_and_the_same_one_once(made: Any) -> None:
+    one, _, world = made()
+    one.act(STATE, SPEC, stored(None))
+    assert [seen.where for seen in one.auditor.seen] == ["s3://logs/a/ns/dr", "s3://backups/b/ns/dr at http://s3:9000"]
+    world.references.backups = LOGS
+    one.act(STATE, SPEC, stored(None))
+    assert [seen.where for seen in one.auditor.seen] == ["s3://logs/a/ns/dr"]
+    world.references.archive = world.references.backups = None
+    one.act(STATE, SPEC, stored(None))
+    assert one.auditor.seen == ()
 
 
 def test_an_end_is_told_and_counted_once_and_not_by_who_only_reads_of_it(made: Any) -> None:
