@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,8 +107,8 @@ class Bucket:
 
         The store compares `sha256`, by default that of `body`: a bucket with object lock takes none without a checksum.
         One request whatever the size, up to the 5 GiB that S3 takes in one: only then is the checksum that of the whole
-        object, and `create` decided in one step. The timeout counts for each piece of the body that is sent: a slow way
-        is not a silent one.
+        object, and `create` decided in one step. The SDK sends the body in pieces, and the timeout counts for each: a
+        slow way is not a silent one.
         """
         options = dict(self._encryption)
         if create:
@@ -118,7 +117,7 @@ class Bucket:
         place: dict[str, Any] = {"Bucket": self.address.bucket, "Key": self.address.key(name)}
         try:
             with self._translating():
-                return _receipt(self._client.put_object(**place, Body=io.BytesIO(body), **options))
+                return _receipt(self._client.put_object(**place, Body=body, **options))
         except PreconditionFailed as error:
             if create:
                 raise

@@ -8,13 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, cost, failover, lag, memory, rest, restore, seed, shipping, wan
+from tests.bench import apply, cost, failover, lag, memory, puts, rest, restore, seed, shipping, wan
 
 PARTS = {
     "apply": apply.main,
     "seed": seed.main,
     "memory": memory.main,
     "shipping": shipping.main,
+    "puts": puts.main,
     "wan": wan.main,
     "restore": restore.main,
     "lag": lag.main,
