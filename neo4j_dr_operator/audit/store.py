@@ -13,18 +13,17 @@ from neo4j_dr_operator.audit.facts import Damaged
 from neo4j_dr_operator.audit.status import AuditStatus
 from neo4j_dr_operator.backup.process import Patience
 from neo4j_dr_operator.objectstore.objects import Bucket
+from neo4j_dr_operator.objectstore.refusals import (
+    BucketInOtherRegion,
+    BucketNotFound,
+    ClockSkewed,
+    CredentialsExpired,
+    CredentialsRejected,
+)
 from neo4j_dr_operator.shipping.chain import PAGE
 
-OURS = (
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "NoSuchBucket",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-)
-"""Codes that speak of us or of the bucket, not of an object (Amazon S3 API reference, "Error responses")."""
+OURS = (BucketNotFound, BucketInOtherRegion, CredentialsRejected, CredentialsExpired, ClockSkewed)
+"""Refusals that speak of us or of the bucket, not of an object."""
 T = TypeVar("T")
 
 
@@ -44,7 +43,7 @@ class Store:
             except errors.ObjectStoreUnreachable:
                 raise
             except errors.ObjectStoreError as error:
-                if error.code in OURS:
+                if isinstance(error, OURS):
                     raise
                 raise Damaged("Unreadable", error.message) from error
             return None if held is None else held.body

@@ -46,10 +46,13 @@ class Vault:
     def put_chunk(self, chunk: Chunk, *, replace: bool = False) -> int:
         """Add a chunk that was not there; bytes that it takes, also when it is there by now.
 
-        ``replace``: what is there is damaged. Its name says what it has to hold, so nothing else can be lost by it.
+        ``replace``: what is there is damaged, and is deleted first, since a bucket may refuse to overwrite. The name
+        says what it has to hold, so nothing else can be lost by it.
         """
-        data = chunk.packed()
-        self._put(names.chunk(self._archive, chunk.sha256), data, create=not replace)
+        name, data = names.chunk(self._archive, chunk.sha256), chunk.packed()
+        if replace:
+            self._delete(name)
+        self._put(name, data)
         return len(data)
 
     def put_amendment(self, segment: Segment) -> int:
@@ -66,12 +69,12 @@ class Vault:
                 raise errors.PreconditionFailed(f"there is another snapshot of the name {name}")
         return len(data)
 
-    def _put(self, name: str, data: bytes, *, create: bool = True) -> bool:
-        """Put an object, create only unless said otherwise; False when it is there."""
+    def _put(self, name: str, data: bytes) -> bool:
+        """Put an object create only; False when it is there."""
         while True:
             try:
                 digest = hashlib.sha256(data).digest()
-                self._encrypted(name, self._bucket.put(name, data, create=create, sha256=digest))
+                self._encrypted(name, self._bucket.put(name, data, create=True, sha256=digest))
                 return True
             except errors.PreconditionFailed as error:
                 if (held := self._look(name)) is not None:
@@ -80,6 +83,14 @@ class Vault:
                 self._trouble(errors.ObjectStoreUnreachable(error.message, code=error.code))  # refused, yet not there
             except NotEncrypted:
                 raise
+            except errors.ObjectStoreError as error:
+                self._trouble(error)
+
+    def _delete(self, name: str) -> None:
+        while True:
+            try:
+                self._bucket.delete(name)
+                return
             except errors.ObjectStoreError as error:
                 self._trouble(error)
 
