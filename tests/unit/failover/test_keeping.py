@@ -300,6 +300,30 @@ def test_when_to_look_again() -> None:
     assert next_look(made, LOGS, NOW + 99) == NOW + 100, "somebody else's"
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([ME, OTHER]), st.booleans(), st.integers(1, 9)), max_size=60))
+def test_two_operators_by_mistake_begin_every_job_once(turns: list[tuple[str, bool, int]]) -> None:
+    """Each decides on the state that it saw last; what was stored over another version counts for nothing."""
+    stored, version, sight, began = Keeping(), 0, EMPTY, dict[int, str]()
+    known = {ME: (stored, 0), OTHER: (stored, 0)}
+    for operator, ends, seconds in turns:
+        sight = later(sight, seconds)
+        mine, seen = known[operator]
+        job = mine.job
+        over = ended(job, sight.wall) if ends and job is not None and job.owner == operator else None
+        wishes = replace(LOGS, request=f"r{version // 4}")
+        made = step(mine, wishes, replace(sight, operator=operator, ended=over))
+        if seen != version:
+            known[operator] = (stored, version)
+            continue
+        if made != stored:
+            stored, version = made, version + 1
+        known[operator] = (stored, version)
+        if stored.job is not None:
+            assert began.setdefault(stored.job.number, stored.job.owner) == stored.job.owner
+            assert job is None or job.number == stored.job.number or over is not None, "one at a time"
+
+
 # -- whole lives ------------------------------------------------------------------------------------------------------
 
 
