@@ -51,7 +51,7 @@ def test_killed_at_twelve_moments_it_takes_exactly_what_was_shipped_and_the_old_
     report = drain(batch=20).done()
     archive = store.archive()
     lacked = [tx for tx in archive.txs if tx > behind.cursor]
-    assert len(lacked) > 400
+    assert len(lacked) > 200, "some of a load's transactions find nothing to change"
     nodes, relationships = assert_equal(archive.query, target.query)
     assert (report["transactions"], report["cursorTx"]) == (len(lacked), archive.txs[-1])
     again = drain().done()
