@@ -95,10 +95,11 @@ class Sight:
 
 def step(keeping: Keeping, wishes: Wishes, sight: Sight) -> Keeping:
     """What is to be remembered next; its `job` is what should run, once it is stored."""
-    now = _scheduled(_folded(keeping, sight.ended), wishes, sight.wall)
+    folded = _folded(keeping, sight.ended)
+    now = _scheduled(folded, wishes, sight.wall)
     now = _held(now, wishes, sight)
     now = _answered(now, wishes, sight)
-    if now.job is not None or not sight.epoch:
+    if now.job is not None or not sight.epoch or folded is not keeping:  # what has just ended is not seen in `held` yet
         return now
     if now.base_trouble is not None and _has_base(now, wishes, sight):
         now = now.model_copy(update={"base_trouble": None})

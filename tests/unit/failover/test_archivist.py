@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.supervision import BackupPlan
-from neo4j_dr_operator.failover import archivist, auditor
+from neo4j_dr_operator.errors import ObjectStoreError
+from neo4j_dr_operator.failover import archivist, auditor, backup_status
 from neo4j_dr_operator.failover.archivist import Archivist, Wired
 from neo4j_dr_operator.failover.kept import Job, Keeping, Outcome
-from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.failover.state import ControlState, Operation
+from neo4j_dr_operator.failover.view import ShippingView, SiteView
 from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.metrics import PREFIX, Metrics
 from neo4j_dr_operator.objectstore.s3 import S3Address
 
@@ -33,7 +40,7 @@ SPEC = DisasterRecoverySpec.read(
         "primaryClusterRef": "a",
         "secondaryClusterRef": "b",
         "replication": {"logShipping": {"enabled": True, "destination": {"type": "s3", "bucket": "logs"}}},
-        "backup": {"enabled": True, "schedule": "0 2 * * *", "destination": PLACE, "encryption": {"enabled": True}},
+        "backup": {"enabled": True, "schedule": "0 0 29 2 *", "destination": PLACE, "encryption": {"enabled": True}},
     }
 )
 JOB = Job(number=1, kind="scheduled", where="w", epoch=2, at=0.0, owner=ME, renewed=0.0)
@@ -59,7 +66,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Hear
         told: list[Any] = []
         metrics = Metrics()
         references: Any = SimpleNamespace(archive=LOGS, backups=BACKUPS, backups_problem=None)
-        body = {"metadata": {"generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}}
+        body = {"metadata": {"generation": 1, "creationTimestamp": datetime.now(UTC).isoformat()}}
         teller: Any = SimpleNamespace(tell=told.append)
         ways: Any = WAYS
         wired = Wired("ns/dr", ME, ways, references, lambda: body, teller, metrics.of("ns", "dr"))
@@ -164,3 +171,188 @@ def test_the_same_place_has_the_same_name_whatever_it_is_reached_with(made: Any)
     assert one._place(BACKUPS) == one._place(renewed) == "s3://backups/b/ns/dr at http://s3:9000"
     assert one._place(LOGS) == "s3://logs/a/ns/dr"
     assert one._place(None) is None
+
+
+# -- a whole life: the store, the status and the worker as they answer one round after the other ---------------------
+
+
+class Life:
+    """One archivist with a stored state; `held` is what each bucket lists, `problem` what it answers instead."""
+
+    def __init__(self, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.one, self.heard, self.world = made()
+        self.held: dict[str, list[SnapshotName]] = {"logs": [], "backups": []}
+        self.problem: ObjectStoreError | None = None
+        self.state, self.control = STATE, dict[str, Any]()
+        self.sites = {site: SiteView(verdict=Verdict.UP) for site in ("primary", "secondary")}
+        self.shipping: ShippingView | None = ShippingView("secondary", 2, "shipping", segment=1)
+
+        def vault(bucket: Any, *_: Any) -> Any:
+            def snapshots() -> list[SnapshotName]:
+                if self.problem is not None:
+                    raise self.problem
+                return self.held[bucket.name]
+
+            return SimpleNamespace(snapshots=snapshots)
+
+        def bucket(address: S3Address, *_: Any) -> Any:
+            return SimpleNamespace(name=address.bucket, close=lambda: None)
+
+        monkeypatch.setattr(archivist, "Vault", vault)
+        monkeypatch.setattr(archivist, "Bucket", bucket)
+
+    async def round(self) -> None:
+        """Decide, store, act; then every look that was begun is over."""
+        seen: Any = SimpleNamespace(sites=self.sites)
+        self.state = self.one.keep(self.state, SPEC, seen, self.shipping)
+        self.control = {"keeping": json.loads(self.state.keeping.model_dump_json(by_alias=True))}
+        self.one.act(self.state, SPEC, self.control)
+        looks = [look.task for look in self.one._looks.values() if look.task is not None]
+        await asyncio.gather(*looks)
+
+    def end(self, reason: str = "", **report: Any) -> None:
+        """The worker ends as its report says."""
+        plan = self.heard.plan
+        name = SnapshotName(plan.epoch, 1, plan.number, round(time.time() * 1000))
+        if not reason:
+            self.held[plan.destination.bucket].append(name)
+        made = {"snapshot": None if reason else name.key("ns/dr"), "bytes": 10, "saved": 90, **report}
+        error = {"reason": reason, "message": "m"} if reason else None
+        state = "failed" if reason else "finished"
+        self.heard.last = SimpleNamespace(config=plan, report={"state": state, "error": error, **made})
+
+    @property
+    def job(self) -> Job | None:
+        return self.state.keeping.job
+
+    def condition(self) -> tuple[str, str]:
+        claim = backup_status.backup_healthy(self.one.seen(self.state.keeping))
+        return claim.status, claim.reason
+
+
+@pytest.fixture
+def life(made: Any, monkeypatch: pytest.MonkeyPatch) -> Life:
+    return Life(made, monkeypatch)
+
+
+def test_from_nothing_to_a_base_and_the_first_of_the_schedule(life: Life) -> None:
+    async def live() -> None:
+        await life.round()
+        assert (life.job, life.heard.plan, life.condition()) == (None, None, ("Unknown", "Pending"))
+        await life.round()
+        assert life.job is not None
+        assert (life.job.kind, life.heard.plan.destination) == ("base", LOGS)
+        life.end()
+        await life.round()
+        assert (life.job, life.heard.plan) == (None, None)
+        await life.round()
+        assert life.job is not None
+        assert (life.job.kind, life.heard.plan.destination) == ("scheduled", BACKUPS)
+        life.end()
+        await life.round()
+        await life.round()
+        assert life.job is None
+        assert life.condition() == ("True", "Completed")
+        told = backup_status.document(life.one.seen(life.state.keeping))
+        assert told is not None
+        assert (told["snapshots"], told["lastBytes"], told["lastBytesDeduplicated"]) == (1, 10, 90)
+        assert [each.reason for each in life.world.news] == ["BackupCompleted"] * 2
+        for _ in range(3):
+            await life.round()
+        assert life.job is None, "nothing more is due"
+
+    asyncio.run(live())
+
+
+def test_a_promotion_drops_the_job_and_asks_the_store_anew(life: Life) -> None:
+    async def live() -> None:
+        await life.round()
+        await life.round()
+        assert life.job is not None
+        life.state = life.state.model_copy(update={"epoch": 3, "active": "primary"})
+        await life.round()
+        assert (life.job, life.heard.plan) == (None, None), "not before its first segment, and the store is asked"
+        life.shipping = ShippingView("primary", 3, "shipping", segment=1)
+        await life.round()
+        assert life.job is not None
+        assert (life.job.epoch, life.heard.plan.epoch, life.heard.plan.source.uri) == (3, 3, "bolt://primary")
+
+    asyncio.run(live())
+
+
+def test_nothing_is_begun_while_the_active_site_is_down_or_a_change_is_under_way(life: Life) -> None:
+    async def live() -> None:
+        life.sites["secondary"] = SiteView(verdict=Verdict.DOWN)
+        for _ in range(3):
+            await life.round()
+        assert life.job is None
+        life.sites["secondary"] = SiteView(verdict=Verdict.UP)
+        under_way = Operation(
+            kind="switchover", source="secondary", target="primary", epoch=3, step="Fencing", steps=[]
+        )
+        life.state = life.state.model_copy(update={"operation": under_way})
+        await life.round()
+        assert life.job is None
+        life.state = life.state.model_copy(update={"operation": None})
+        await life.round()
+        assert life.job is not None
+
+    asyncio.run(live())
+
+
+def test_a_store_that_does_not_list_is_told_after_a_while_and_asked_again(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archivist, "LOOK_PAUSES", (0.0,))
+
+    async def live() -> None:
+        life.problem = ObjectStoreError("no such bucket")
+        await life.round()
+        await life.round()
+        assert life.condition()[0] == "Unknown", "twice says nothing"
+        await life.round()
+        assert life.condition() == ("False", "ObjectStoreError")
+        life.problem = None
+        await life.round()
+        await life.round()
+        assert life.condition()[0] == "Unknown"
+        assert life.job is not None
+
+    asyncio.run(live())
+
+
+def test_what_failed_waits_and_is_tried_at_once_with_other_credentials(life: Life) -> None:
+    async def live() -> None:
+        life.held["logs"] = [SnapshotName(2, 1, 1, round(time.time() * 1000))]
+        await life.round()
+        await life.round()
+        assert life.job is not None
+        assert life.job.kind == "scheduled"
+        life.end("CredentialsRejected")
+        await life.round()
+        assert life.condition() == ("False", "CredentialsRejected")
+        await life.round()
+        assert life.job is None, "not yet"
+        life.world.references.backups = replace(BACKUPS, secret_key="another")
+        await life.round()
+        assert life.job is not None
+        assert life.heard.plan.destination.secret_key == "another"
+        life.end()
+        await life.round()
+        assert life.condition() == ("True", "Completed")
+
+    asyncio.run(live())
+
+
+def test_an_end_counts_for_the_plan_that_runs_only(life: Life) -> None:
+    async def live() -> None:
+        await life.round()
+        await life.round()
+        job = life.job
+        life.end("Stopped")
+        life.world.references.archive = replace(LOGS, secret_key="rotated")
+        life.one.act(life.state, SPEC, life.control)
+        await life.round()
+        assert life.job == job, "the child that was told to stop is not how it ended"
+
+    asyncio.run(live())
