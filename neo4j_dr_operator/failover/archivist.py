@@ -54,10 +54,14 @@ DOUBTED = 3
 
 @dataclass
 class _Look:
-    """What a place was seen to hold; `names` is None until it answered. `due`: monotonic time of the next look."""
+    """What a place was seen to hold; `names` is None until it answered. `due`: monotonic time of the next look.
+
+    `turn`: rises when an answer that is on its way is out of date.
+    """
 
     names: tuple[SnapshotName, ...] | None = None
     due: float = 0.0
+    turn: int = 0
     failed: int = 0
     problem: tuple[str, str] | None = None
     task: asyncio.Task[None] | None = None
@@ -104,7 +108,7 @@ class Archivist:
         if state.epoch != self._epoch:
             self._epoch = state.epoch
             for look in self._looks.values():
-                look.names, look.due = None, 0.0
+                look.names, look.due, look.turn = None, 0.0, look.turn + 1
         self._wishes = wishes = self._wished(spec)
         self._ask(wishes)
         readable = self._readable(state, seen)
@@ -234,7 +238,7 @@ class Archivist:
         look = self._looks.get(last.where)
         if look is not None:
             name = SnapshotName.of(last.snapshot or "")
-            look.due = 0.0
+            look.due, look.turn = 0.0, look.turn + 1
             look.names = (*look.names, name) if look.names is not None and name is not None else look.names
 
     def _planned(
@@ -301,9 +305,12 @@ class Archivist:
                 del self._looks[where]
 
     async def _look(self, look: _Look, bucket: Bucket) -> None:
+        turn = look.turn
         try:
             names = await asyncio.to_thread(Vault(bucket, self._at.dr, None, _refuse).snapshots)
-            look.names, look.due, look.failed, look.problem = tuple(names), float("inf"), 0, None
+            if turn == look.turn:
+                look.names, look.due = tuple(names), float("inf")
+            look.failed, look.problem = 0, None
         except ObjectStoreError as error:
             pause = LOOK_PAUSES[min(look.failed, len(LOOK_PAUSES) - 1)]
             look.failed, look.due = look.failed + 1, time.monotonic() + pause

@@ -344,6 +344,27 @@ def test_what_failed_waits_and_is_tried_at_once_with_other_credentials(life: Lif
     asyncio.run(live())
 
 
+def test_a_list_that_was_asked_for_before_a_snapshot_was_there_does_not_hide_it(life: Life) -> None:
+    async def live() -> None:
+        await life.round()
+        await life.round()
+        life.end()
+        before, life.held["logs"] = life.held["logs"], []
+        look = life.one._looks["s3://logs/a/ns/dr"]
+        late = life.one._look(look, SimpleNamespace(name="logs", close=lambda: None))  # type: ignore[arg-type]
+        answer = asyncio.create_task(late)
+        await asyncio.sleep(0)
+        await life.round()
+        await answer
+        assert look.names == tuple(before)
+        life.held["logs"] = before
+        await life.round()
+        assert life.job is not None
+        assert life.job.kind == "scheduled", "the base is there"
+
+    asyncio.run(live())
+
+
 def test_an_end_counts_for_the_plan_that_runs_only(life: Life) -> None:
     async def live() -> None:
         await life.round()
