@@ -7,6 +7,7 @@ docs/archive-format.md, "What an auditor keeps".
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -134,7 +135,7 @@ class Ledger:
                 contents=_held(raw["contents"]),
                 findings={item["name"]: Finding(**item) for item in raw["findings"]},
             )
-        except (OSError, EOFError, ValueError, TypeError, KeyError):
+        except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError):
             return None
 
 
