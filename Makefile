@@ -118,6 +118,7 @@ bench: doctor ## rates and lags, table and JSON (PARTS="apply lag ...")
 .PHONY: soak
 soak: doctor ## the long ones: cuts of minutes, two million elements, every crash, many seeds (an hour or two)
 	$(call beside-builds,NEO4J_DR_CUT_SECONDS=300 $(PYTEST) tests/scenario/test_votes.py -k operators_path \
+	  && NEO4J_DR_ROUNDS=3 $(PYTEST) tests/scenario/test_guide_rounds.py \
 	  && NEO4J_DR_SEEDS=20000 $(PYTEST) tests/simulation \
 	  && NEO4J_DR_SEED_ELEMENTS=2000000 $(PYTEST) -s tests/database/test_seed.py -k under_load \
 	  && NEO4J_DR_GRAPHS=100 $(PYTEST) -s tests/database/test_random_graphs.py \
