@@ -33,7 +33,8 @@ class Audited:
     """One archive as its last audit left it.
 
     ``where``: for people; ``report``: of the last round that ended well, empty before; ``problem``: why the last one
-    could not be done, as reason and sentence; ``percent``: of the one under way. ``request``: what was asked for last,
+    could not be done, as reason and sentence; ``percent``: of the one under way, ``waits``: what that waits for, in the
+    same form. ``request``: what was asked for last,
     empty for nothing. ``period``: in which everything is read once.
     """
 
@@ -41,6 +42,7 @@ class Audited:
     report: Mapping[str, Any] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     percent: int | None = None
+    waits: tuple[str, str] | None = None
     request: str = ""
     period: float = 0.0
 
@@ -63,8 +65,8 @@ def archive_healthy(archives: Sequence[Audited], stored: Mapping[str, Any] | Non
             sentence = f"{archive.where}: {finding['name']}: {finding['message']}{others}"
             return Claim(KIND, False, REASONS.get(finding["kind"], finding["kind"]), sentence)
     for archive in archives:
-        if archive.problem is not None:
-            return Claim(KIND, None, archive.problem[0], f"{archive.where} could not be checked: {archive.problem[1]}")
+        if (why := archive.waits or archive.problem) is not None:
+            return Claim(KIND, None, why[0], f"{archive.where} cannot be checked: {why[1]}")
     if not all(each.report for each in archives):
         if stored and stored.get("reason") not in (None, "NotConfigured", "Pending"):
             holds = {"True": True, "False": False}.get(str(stored.get("status")))

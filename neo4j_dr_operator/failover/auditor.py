@@ -66,7 +66,11 @@ class Rounds:
             self._jobs.want(self._plan)
         worker = self._jobs.worker if self._plan is not None else None
         percent = int(worker.report.get("percent") or 0) if worker is not None else None
-        self.seen = replace(self.seen, where=place.where, period=place.period, request=request, percent=percent)
+        error = (worker.report.get("error") or {}) if worker is not None else {}
+        waits = (str(error.get("reason")), str(error.get("message") or "")[:512]) if error else None
+        self.seen = replace(
+            self.seen, where=place.where, period=place.period, request=request, percent=percent, waits=waits
+        )
         return read
 
     def stop(self) -> None:
@@ -118,7 +122,8 @@ class Rounds:
         jobs = self._jobs
         worker = (jobs.worker or jobs.last) if jobs is not None else None
         report = worker.report if worker is not None else {}
-        return jobs is None or jobs.worker is None, report.get("state"), (report.get("percent") or 0) // 10
+        error = (report.get("error") or {}).get("reason")
+        return jobs is None or jobs.worker is None, report.get("state"), (report.get("percent") or 0) // 10, error
 
     async def close(self) -> None:
         """End the worker."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -111,6 +111,25 @@ class Chain:
     def number(self, known: int = 0) -> int:
         """The number of the last segment, at least ``known``; 0 without any. It is not looked into."""
         return newest(known, self._page)
+
+    def remains(self) -> tuple[Tail, bool] | None:
+        """Where a chain goes on whose end is damaged; None where none of its segments can be read.
+
+        The tail has the number and the SHA-256 of the last segment that is there, and the end of the last one that can
+        be read. Whether they are the same: then what stood behind is gone, and can be shipped again.
+        """
+        last: tuple[int, str] | None = None
+        for number in range(self.number(), 0, -1):
+            held = self._bucket.get(names.segment(self._archive, self._epoch, number))
+            if held is None:
+                continue
+            last = last or (number, hashlib.sha256(held.body).hexdigest())
+            try:
+                tail = self._tail(held.body, None)
+            except ArchiveBroken:
+                continue
+            return replace(tail, number=last[0], sha256=last[1]), number == last[0]
+        return None
 
     def put(self, segment: Segment) -> None:
         """Add a segment. A lost answer is decided by what is there.

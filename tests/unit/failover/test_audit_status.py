@@ -74,6 +74,7 @@ def shipper(up_to: float, epoch: int = 2) -> ShippingView:
         ([audited(), Audited("s3://backups")], None, "Pending"),
         ([audited(oldest=int(NOW - 2 * WEEK) - 9)], None, "Overdue"),
         ([Audited("s3://logs", report(), ("AccessDenied", "no"), period=WEEK)], None, "AccessDenied"),
+        ([Audited("s3://logs", report(), waits=("ObjectStoreUnreachable", "no"))], None, "ObjectStoreUnreachable"),
         ([Audited("s3://logs", report(finding()), ("AccessDenied", "no"), period=WEEK)], False, "ObjectAltered"),
     ],
 )

@@ -123,6 +123,19 @@ def test_a_round_that_cannot_be_done_is_told_and_tried_again(rounds: Auditor, cl
     assert rounds.seen[0].problem is None
 
 
+def test_what_a_round_waits_for_is_told(rounds: Auditor, clock: SimpleNamespace) -> None:
+    rounds.follow([LOGS], "")
+    (jobs,) = Jobs.made
+    at_rest = rounds.essence()
+    jobs.worker.report = {"state": "listing", "error": {"reason": "ObjectStoreUnreachable", "message": "no answer"}}
+    assert rounds.essence() != at_rest
+    rounds.follow([LOGS], "")
+    assert rounds.seen[0].waits == ("ObjectStoreUnreachable", "no answer")
+    jobs.end()
+    rounds.follow([LOGS], "")
+    assert rounds.seen[0].waits is None
+
+
 def test_a_worker_that_was_killed_is_waited_for(rounds: Auditor, clock: SimpleNamespace) -> None:
     rounds.follow([LOGS], "")
     (jobs,) = Jobs.made
