@@ -315,8 +315,8 @@ class FailoverRecord(StatusModel):
     applied_position: str | None = Field(default=None, description="Change identifier applied last before promotion.")
     drained_from_archive: int | None = Field(
         default=None,
-        description="Transactions that the standby lacked and took from the archive before it was promoted; unset where "
-        "the archive was not asked: without log shipping, and where the old primary could be read to its end.",
+        description="Transactions that the standby lacked and took from the archive before it was promoted; unset "
+        "where the archive was not asked: without log shipping, and where the old primary could be read to its end.",
     )
     drain_problem: str | None = Field(default=None, description="Why no more was taken from the archive.")
     lost_transactions: int | None = Field(

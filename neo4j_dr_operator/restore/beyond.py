@@ -61,18 +61,29 @@ class Beyond:
 
         Raises :class:`PositionNotInArchive`.
         """
-        low, high, step = self._tail.number, self._tail.number + 1, 1
-        while low > 1 and self._behind(low):
-            low, high, step = max(1, low - step), low, step * 2
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._behind(middle) else (middle, high)
-        piece = self._piece(low)
+        number = self._search(self._tail.number, gone=False)
+        if number > 1 and self._piece(number) is None:  # a hole perhaps, before which the position may still lie
+            number = self._search(number - 1, gone=True)
+        piece = self._piece(number)
         if piece is None or not self._before(piece):
             raise PositionNotInArchive(
                 f"no segment of epoch {self._epoch} holds transaction {self._cursor.tx}, where the standby is"
             )
         self._of_this_history(piece)
+        return number
+
+    def _search(self, last: int, *, gone: bool) -> int:
+        """The highest number up to ``last`` that does not begin behind the position, else 1.
+
+        ``gone``: what to say of one that is not there. The oldest are deleted first, so at first it counts as one that
+        does not; one that cannot be read counts as behind, because what stands before it can still be taken.
+        """
+        low, high, step = last, last + 1, 1
+        while low > 1 and self._behind(low, gone):
+            low, high, step = max(1, low - step), low, step * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._behind(middle, gone) else (middle, high)
         return low
 
     def segments(self, first: int) -> Segments:
@@ -125,10 +136,13 @@ class Beyond:
             raise ObjectAltered(f"{name} holds segment {header.number} of epoch {header.epoch} of {header.archive}")
         return _Piece(number, name, data, hashlib.sha256(data).hexdigest(), header, begin)
 
-    def _behind(self, number: int) -> bool:
-        """Whether the segment begins behind the position. One that is gone was the first to be deleted."""
-        piece = self._piece(number)
-        return piece is not None and not self._before(piece)
+    def _behind(self, number: int, gone: bool) -> bool:
+        """Whether the segment begins behind the position."""
+        try:
+            piece = self._piece(number)
+        except ObjectAltered:
+            return True
+        return gone if piece is None else not self._before(piece)
 
     def _before(self, piece: _Piece) -> bool:
         return piece.header.database == self._cursor.database and piece.begin.tx <= self._cursor.tx
