@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from neo4j_dr_operator.audit.config import AuditConfig
@@ -81,19 +81,23 @@ class AuditProcess(WorkerProcess):
 AuditWith = Callable[..., AuditProcess]
 
 
-def plannable(store: Store, archive: str, millis: int) -> bool:
-    """Whether a restore would begin for this point."""
+def plannable(store: Store, archive: str, points: Iterable[int]) -> list[int]:
+    """Those of the points for which a restore would begin."""
 
     def refuse(error: ObjectStoreError) -> None:
         raise error
 
     bucket = Bucket(location(store), 10.0, None)
     try:
-        Survey(bucket, Vault(bucket, archive, None, refuse), archive, lambda number: None).plan(
-            Point(millis=millis), None
-        )
-    except DrError:
-        return False
+        survey = Survey(bucket, Vault(bucket, archive, None, refuse), archive, lambda number: None)
+        return [millis for millis in points if _planned(survey, millis)]
     finally:
         bucket.close()
+
+
+def _planned(survey: Survey, millis: int) -> bool:
+    try:
+        survey.plan(Point(millis=millis), None)
+    except DrError:
+        return False
     return True
