@@ -163,7 +163,9 @@ def test_a_restore_that_was_given_up_is_resumed_over_and_stays_so(
     assert restore(**options).refused()["reason"] == "RestoreSuperseded"
     other = restore(**{**options, "name": "production/again/1"}, batch=300)
     other.done()
+    source.query("CREATE (:After)")  # a link with nothing to write does not notice that it has lost its target
     assert alive.ended() == 3
+    assert alive.report["error"]["reason"] == "Restored"
 
 
 def test_the_active_site_by_force_only_and_its_standby_does_not_follow_in_silence(
