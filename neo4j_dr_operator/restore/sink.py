@@ -91,10 +91,21 @@ class Sink:
         self._applied(net)
 
     def replay(self, chunks: Iterable[Chunk], batch_size: int, *, drained: bool = False) -> None:
-        """Everything that comes, in transactions of up to ``batch_size`` changes; as :meth:`apply`."""
+        """Everything that comes, in transactions of up to ``batch_size`` changes; as :meth:`apply`.
+
+        Where what comes ends with an error, all that came before it is applied first.
+        """
         held: list[Chunk] = []
         size = 0
-        for chunk in chunks:
+        coming = iter(chunks)
+        while True:
+            try:
+                chunk = next(coming, None)
+            except errors.DrError:
+                self._together(held, drained)
+                raise
+            if chunk is None:
+                break
             if held and size + len(chunk) > batch_size:
                 self._together(held, drained)
                 held, size = [], 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -16,10 +16,11 @@ from made_archive import PER_SEGMENT, Archive
 from made_segments import DATABASE, MILLIS, chunk, identifier, node, segment
 
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
-from neo4j_dr_operator.errors import ConfigInvalid, DrError, ObjectStoreError, ObjectStoreUnreachable
+from neo4j_dr_operator.errors import ConfigInvalid, DrError, ObjectStoreError, ObjectStoreUnreachable, TargetAltered
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.restore import drain
 from neo4j_dr_operator.restore.beyond import ArchiveGap, Beyond, PositionNotInArchive
@@ -27,6 +28,7 @@ from neo4j_dr_operator.restore.drain import Drain, DrainStatus
 from neo4j_dr_operator.restore.drain_config import DrainConfig
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.reading import Replay
+from neo4j_dr_operator.restore.sink import Sink
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.reading import SegmentReader
 
@@ -223,3 +225,34 @@ def test_a_silent_store_is_asked_for_a_while_and_a_refusal_is_taken_at_once(monk
         asked(monkeypatch, silent(1e9))
     with pytest.raises(ObjectStoreError, match="no"):
         asked(monkeypatch, refusing)
+
+
+class Applied(Sink):
+    """A sink that notes what would be applied together, and fails where it is told to."""
+
+    def __init__(self, broken: int | None = None) -> None:
+        self.done: list[list[int]] = []
+        self._broken = broken
+
+    def apply(self, some: Sequence[Chunk], *, drained: bool = False) -> None:
+        assert drained
+        txs = [tx for each in some for tx in each.txs]
+        if self._broken in txs:
+            raise TargetAltered("somebody else wrote to it")
+        self.done.append(txs)
+
+
+def test_what_came_before_an_error_is_applied_once_and_what_the_target_refuses_is_not_tried_again() -> None:
+    def coming() -> Iterator[Chunk]:
+        for tx in range(1, 6):
+            yield chunk(node(tx, "c", tx, {}, "A"))
+        raise ObjectAltered("altered")
+
+    sink = Applied()
+    with pytest.raises(ObjectAltered):
+        sink.replay(coming(), 2, drained=True)
+    assert sink.done == [[1, 2], [3, 4], [5]]
+    refused = Applied(broken=3)
+    with pytest.raises(TargetAltered):
+        refused.replay(coming(), 2, drained=True)
+    assert refused.done == [[1, 2]]
