@@ -143,9 +143,7 @@ def test_new_and_damaged_objects_are_read_at_once_and_everything_where_that_is_a
     assert len(due.due(known, [], NOW + 10, WEEK, full=True)) == 6
     known.contents = {sha256: replace(each, at=NOW + 11) for sha256, each in known.contents.items()}
     assert known.begin("r full", NOW + 12), "it is gone on with"
-    assert len(due.due(known, [], NOW, WEEK, full=True)) == 1, (
-        "what was read since it was asked for is not read again"
-    )
+    assert len(due.due(known, [], NOW, WEEK, full=True)) == 1, "what was read since it was asked for is not read again"
     known.end("r full")
     assert not known.begin("r full", NOW + 600)
     assert not known.begin("", NOW + 600)
