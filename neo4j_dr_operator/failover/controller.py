@@ -241,7 +241,7 @@ class RecoveryController:
         desired = desired_of(self._writer.body, spec, clusters)
         state = self._state = self._several.pinned(self._state or ControlState())
         seen = self._see(desired)
-        state = self._state = self._archivist.keep(state, spec, seen, self._report.shipping)
+        state = self._archivist.keep(state, spec, seen, self._report.shipping)  # counts once it is stored, not before
         self._desired, self._looked = desired, self._essence(seen)
         silence = max(3.0, spec.failover.health_check.timeout.seconds)
         decision = decide(state, desired, seen, self._now(state), self.dr, silence)
@@ -254,6 +254,7 @@ class RecoveryController:
         if not await self._report.store(decision, desired, seen, spec, clusters):
             self._state = None
             return 0.0
+        self._state = decision.state
         if moved:
             self._moved(state, decision)
             return 0.0
