@@ -140,6 +140,7 @@ def test_from_a_bucket_when_everything_else_is_gone(dr: World) -> None:
     at = written(dr)
     good = read(dr.sites["primary"].query)
     mistaken(dr)
+    last = read(dr.sites["primary"].query)
     dr.operator.kill9()
     for kind in ("n4dr", "n4c"):
         dr.kubectl("delete", kind, "--all", "--timeout=10s")
@@ -171,6 +172,11 @@ def test_from_a_bucket_when_everything_else_is_gone(dr: World) -> None:
     events = dr.kubectl("get", "events", "--field-selector=involvedObject.name=again", "-o=jsonpath={..reason}").split()
     assert sorted(events) == ["RestoreStarted", "Restored"]
     assert [n["complete"] for n in target.query(NOTE)] == [True]
+
+    target.reset()
+    dr.apply(restore(dr, "all", "fresh", None))
+    assert ended(dr, "all") == ["Restored"], "it is empty: nothing has to be given up"
+    assert differences(last, read(target.query)) == []
 
 
 def waits(world: World, name: str, reason: str, words: str) -> None:
