@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab import S3, Lab, MinIO, Neo4j
+from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.objectstore.refusals import BucketNotFound
 from neo4j_dr_operator.restore.point import moment
@@ -21,6 +22,7 @@ from neo4j_dr_operator.shipping import names
 from tests.database.archive_process import BackUp, Restore
 from tests.database.audit_process import AuditProcess, AuditWith, audited, plannable
 from tests.database.raw import same
+from tests.database.shipping_process import ARCHIVE as REAL
 from tests.database.shipping_process import PATH, Ship, Store
 from tests.made_archive import ARCHIVE, MILLIS, MadeArchive
 
@@ -279,7 +281,7 @@ def test_a_new_base_heals_and_the_window_goes_on(
     well. A chunk altered by hand: it is put again."""
     shipper = ship(interval=0.2)
     shipper.shipping()
-    source.query("UNWIND range(1, 100) AS i CREATE (:A {uid: i})")
+    source.query("UNWIND range(1, 10000) AS i CREATE (:A {uid: i})")
     back_up().done()
     times = []
     for value in range(3):
@@ -299,10 +301,11 @@ def test_a_new_base_heals_and_the_window_goes_on(
     target.reset()
     assert restore(point={"time": moment(inside)}).refused()["reason"] == "ArchiveObjectAltered"
     target.reset()
-    back_up().done()
+    newest = back_up().done()["snapshot"]
     source.query("MATCH (a:A {uid: 7}) SET a.value = 99")
-    after = round(shipper.shipped()["upTo"] * 1000)
-    chunk = next(name for name in store.objects() if "/chunks/" in name)
+    shipper.shipped()
+    refs = Manifest.decode(store.objects()[key(newest)]).chunks
+    chunk = key(snapshot_names.chunk(REAL, refs[-1].sha256))  # of ids that nobody has written to since
     whole = store.objects()[chunk]
     store.put(chunk, whole[:-9])
     told = audited(store, request=whole_pass())
@@ -315,7 +318,7 @@ def test_a_new_base_heals_and_the_window_goes_on(
     assert healed["damaged"] is None
     assert healed["window"]["open"]
     assert len(healed["window"]["gaps"]) == 1
-    restore(point={"time": moment(after)}).done()
+    restore(point={"time": moment(healed["window"]["latest"])}).done()
     assert target.query("MATCH (a:A {uid: 7}) RETURN a.value AS value") == [{"value": 99}]
 
 
