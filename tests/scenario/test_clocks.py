@@ -49,7 +49,7 @@ def replicates(dr: World, source: str, target: str, seed: int) -> None:
     """Under load the lag stays what it is with good clocks; then both graphs are the same."""
     load, lags = Load(dr.sites[source], seed, pause=0.005), []
     load.start()
-    wait_for("writes", lambda: lags.append(lag(dr)) or load.transactions > 300, 120)
+    wait_for("writes", lambda: lags.append(lag(dr)) or load.transactions > 150, 120)
     written = load.stop()
     number = time.monotonic_ns()
     dr.sites[source].query("CREATE (:Last {uid: $n})", n=number)
