@@ -62,6 +62,7 @@ class Database:
     breaks: int = 0
     restarts: int = 0
     opened_at: float = 0.0
+    taken_at: float = float("-inf")
     started_at: float = 0.0
     note: RestoreMark | None = None
 

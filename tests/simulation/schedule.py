@@ -141,6 +141,7 @@ class Run:
             world.note(f"restore {name} takes {site}")
             old = list(database.content)
             database.note, database.inbound, database.log = RestoreMark(name, False), None, []
+            database.taken_at = world.now
             for _ in range(slices):
                 yield
             if database.alive and database.note is not None and database.note.name == name:
