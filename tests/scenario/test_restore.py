@@ -158,7 +158,17 @@ def test_from_a_bucket_when_everything_else_is_gone(dr: World) -> None:
     dr.secret("fresh-admin", username=target.user, password=target.password)
     assert "options.overwrite: neo4j" in refused(dr, "whole", "TargetNotEmpty")
 
+    dr.apply(restore(dr, "given-up", "fresh", at, overwrite="neo4j"))
+    wait_for("the snapshot is loaded", lambda: target.query(PLACE) == [{"phase": "streaming"}], 60)
+    dr.kubectl("delete", "n4r", "given-up", "--timeout=10s")
+    wait_for("its worker ends", lambda: not dr.operator.workers(), 20)
+    assert [n["complete"] for n in target.query(NOTE)] == [False]
+    dr.apply(restore(dr, "polite", "fresh", at))
+    assert "given-up had begun and never ended" in refused(dr, "polite", "RestoreUnderWay")
+
     dr.apply(restore(dr, "again", "fresh", at, overwrite="neo4j"))
+    whose = lambda: [n["restore"].split("/")[1] for n in target.query(NOTE)]  # noqa: E731
+    wait_for("it has begun", lambda: whose() == ["again"], 60)
     wait_for("the snapshot is loaded", lambda: target.query(PLACE) == [{"phase": "streaming"}], 60)
     assert [n["complete"] for n in target.query(NOTE)] == [False]
     dr.operator.kill9()
