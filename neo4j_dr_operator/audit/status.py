@@ -61,5 +61,6 @@ def _shown(window: Window | None) -> dict[str, Any] | None:
         "earliest": window.earliest,
         "latest": window.latest,
         "open": window.open,
+        "pending": window.pending,
         "gaps": [asdict(gap) for gap in window.gaps[-SHOWN:]],
     }

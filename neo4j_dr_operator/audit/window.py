@@ -60,9 +60,13 @@ class Gap:
 
 @dataclass(frozen=True)
 class Window:
-    """Every point that can be restored lies in one of the spans, and every point of a span can be."""
+    """Every point that can be restored lies in one of the spans, and every point of a span can be.
+
+    ``pending``: the newest snapshot gives none yet, but will as soon as a little more is archived.
+    """
 
     spans: tuple[Span, ...] = ()
+    pending: bool = False
 
     @property
     def earliest(self) -> int | None:
@@ -109,7 +113,15 @@ def window(chapters: Sequence[Chapter]) -> Window:
         since = -math.inf if first or begins is None else begins
         spans += _owned(chapter, since, until)
         until = min(until, since)
-    return Window(tuple(_joined(sorted(spans, key=lambda span: (span.first, span.last)))))
+    return Window(tuple(_joined(sorted(spans, key=lambda span: (span.first, span.last)))), _pending(chapters))
+
+
+def _pending(chapters: Sequence[Chapter]) -> bool:
+    if not chapters or not chapters[-1].copies:
+        return False
+    newest = max(chapters[-1].copies, key=lambda copy: copy.name)
+    last, _, whole = _reach(chapters[-1], newest, math.inf)
+    return whole and last < newest.latest
 
 
 def _owned(chapter: Chapter, since: float, until: float) -> list[Span]:

@@ -19,6 +19,8 @@ REQUESTED = "neo4j.neo4j.com/archive-verify-requested-at"
 """Annotation whose every new value asks for a check now; of every byte where it ends with ` full`."""
 EARLY = 2.5
 """Seconds after which an archive that is empty is looked at again, doubled each time."""
+PENDING = 10.0
+"""Seconds after which it is looked again for what the newest snapshot gives, where that was nothing yet, at most."""
 REFUSED = 60.0
 """Seconds before a round that could not be done is tried again, at most."""
 
@@ -111,6 +113,8 @@ class Rounds:
             self.next_at = min(self.next_at, time.monotonic() + min(pause, REFUSED))
             return 0
         self.seen = replace(self.seen, report=dict(report), problem=None)
+        if (report.get("window") or {}).get("pending"):
+            pause = min(pause, PENDING)
         if not self.seen.looked:
             self._empty += 1
             pause = min(pause, EARLY * 2**self._empty)

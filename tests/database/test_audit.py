@@ -313,6 +313,8 @@ def test_a_new_base_heals_and_the_window_goes_on(
     assert told["damaged"].startswith(chunk.removeprefix(key("")))
     back_up().done()
     assert store.objects()[chunk] == whole, "put again, with the bytes that it had"
+    source.query("CREATE (:Later)")
+    shipper.shipped()
     healed = audited(store)
     assert [finding["contained"] for finding in healed["findings"]] == [True]
     assert healed["damaged"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -159,6 +160,18 @@ def test_a_window_in_words() -> None:
     found = window(chapters(made, set()))
     assert found.open
     assert found.gaps[-1].reason == "EpochBoundary: epoch 2 can be restored from its first whole snapshot on"
+
+
+def test_a_snapshot_that_holds_more_than_the_archive_covers_yet() -> None:
+    """Its clock was ahead of the last commit: it gives its first point when something later is archived."""
+    made = grown([lambda made: made.ship(3)])
+    (chapter,) = chapters(made, set())
+    assert not window([chapter]).pending
+    (copy,) = chapter.copies
+    early = replace(chapter, copies=[replace(copy, latest=MILLIS + 9)])
+    assert window([early]).pending
+    assert not window([early]).open
+    assert not window([replace(early, tail=9)]).pending, "a hole is no matter of time"
 
 
 def test_an_epoch_of_which_nothing_can_be_read_hides_what_was_before() -> None:

@@ -123,6 +123,14 @@ def test_a_round_that_cannot_be_done_is_told_and_tried_again(rounds: Auditor, cl
     assert rounds.seen[0].problem is None
 
 
+def test_a_window_that_is_about_to_open_is_looked_at_again_soon(rounds: Auditor, clock: SimpleNamespace) -> None:
+    rounds.follow([LOGS], "")
+    (jobs,) = Jobs.made
+    jobs.end(window={"pending": True})
+    rounds.follow([LOGS], "")
+    assert rounds.pause == 10.0
+
+
 def test_what_a_round_waits_for_is_told(rounds: Auditor, clock: SimpleNamespace) -> None:
     rounds.follow([LOGS], "")
     (jobs,) = Jobs.made
