@@ -40,7 +40,7 @@ AGAIN = [
     Fault("lost"),
 ]
 """What passes by itself, for any request."""
-WAITED = [error(403, "RequestTimeTooSkewed"), error(403, "AccessDenied"), error(400, "KMS.DisabledException")]
+WAITED = [error(403, "RequestTimeTooSkewed"), error(400, "KMS.DisabledException")]
 """What somebody mends."""
 
 
@@ -81,7 +81,7 @@ def test_every_fault_of_a_put_leaves_each_transaction_once(
         source.query("CREATE (:A {uid: $n})", n=number)
         worker.shipped()
         assert planned.met.is_set(), fault.name
-    assert set(worker.errors) == {"ObjectStoreUnreachable", "ClockSkewed", "S3AccessDenied", "KmsKeyDisabled"}
+    assert set(worker.errors) == {"ObjectStoreUnreachable", "ClockSkewed", "KmsKeyDisabled"}
     worker.kill()
     for fault in (Fault("cut"), error(500, "InternalError"), error(503, "SlowDown"), Fault("cut")):
         faulty.next(copy(fault), lambda asked: asked.method == "GET" and not asked.listing)
