@@ -10,8 +10,6 @@ import hashlib
 import struct
 import uuid
 
-import orjson
-
 from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup.chunks import Chunk as SnapshotChunk
 from neo4j_dr_operator.backup.chunks import encoded
@@ -19,8 +17,9 @@ from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.shipping import names
-from neo4j_dr_operator.shipping.chain import MARK_FORMAT, MARKER, VERSION
+from neo4j_dr_operator.shipping.chain import MARKER
 from neo4j_dr_operator.shipping.segment import Header, Segment, SegmentWriter, Start
+from neo4j_dr_operator.shipping.watermark import Watermark
 
 ARCHIVE = "ns/dr"
 MILLIS = 1_700_000_000_000
@@ -65,15 +64,9 @@ class MadeArchive:
         """So long nothing is committed, and the watermark says so."""
         self.tx += millis
         self.highest = max(self.highest, self.tx)
-        mark = {
-            "format": MARK_FORMAT,
-            "version": VERSION,
-            "number": self.number,
-            "sha256": self.previous,
-            "position": identifier(self.epoch, self.tx),
-            "covered": MILLIS + self.tx,
-        }
-        self.objects[names.watermark(ARCHIVE, self.epoch)] = orjson.dumps(mark) + b"\n"
+        at = Position.decode(identifier(self.epoch, self.tx))
+        mark = Watermark(self.number, self.previous, at, MILLIS + self.tx)
+        self.objects[names.watermark(ARCHIVE, self.epoch)] = mark.encode()
 
     def snapshot(self, values: int = 2, behind: int = 0) -> str:
         """A snapshot of the present, begun ``behind`` segments ago: so many chunks, one amendment; its name."""

@@ -17,8 +17,9 @@ from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.restore.chain import regressed
-from neo4j_dr_operator.shipping.chain import MARK_FORMAT, MARKER_FORMAT, VERSION
+from neo4j_dr_operator.shipping.chain import MARKER_FORMAT, VERSION
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
+from neo4j_dr_operator.shipping.watermark import Watermark
 
 _GZIP = 31
 _STEP = 1 << 20
@@ -74,13 +75,10 @@ def content(data: bytes, sha256: str, *, amendment: bool) -> None:
 def watermark(data: bytes) -> Mark:
     """A watermark, whatever it stands behind."""
     try:
-        mark = orjson.loads(data)
-        if (mark["format"], mark["version"]) != (MARK_FORMAT, VERSION):
-            raise Damaged("Altered", "it is no watermark of this format")
-        Position.decode(mark["position"])
-        return Mark(int(mark["number"]), str(mark["sha256"])[:DIGITS], int(mark["covered"]))
-    except (ValueError, TypeError, KeyError) as error:
-        raise Damaged("Altered", "it cannot be read") from error
+        mark = Watermark.decode(data)
+    except ValueError as error:
+        raise Damaged("Altered", str(error)) from error
+    return Mark(mark.number, mark.sha256[:DIGITS], mark.covered)
 
 
 def marker(data: bytes) -> None:

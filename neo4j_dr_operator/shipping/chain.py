@@ -17,8 +17,9 @@ from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Rece
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
 from neo4j_dr_operator.shipping.segment import Segment
+from neo4j_dr_operator.shipping.watermark import Watermark
 
-MARKER_FORMAT, MARK_FORMAT, VERSION = "neo4j-dr-archive", "neo4j-dr-watermark", 1
+MARKER_FORMAT, VERSION = "neo4j-dr-archive", 1
 MARKER = orjson.dumps({"format": MARKER_FORMAT, "version": VERSION}) + b"\n"
 PAGE = 1000
 PROBE = b"The store is asked to encrypt this object, and its answer is looked at before a segment is put.\n"
@@ -100,7 +101,7 @@ class Chain:
     def tail(self) -> Tail | None:
         """Where the chain ends, None when the epoch has no segment."""
         mark = self._watermark()
-        number = self.number(mark[0] if mark else 0)
+        number = self.number(mark.number if mark else 0)
         if number == 0:
             return None
         held = self._bucket.get(names.segment(self._archive, self._epoch, number))
@@ -155,16 +156,9 @@ class Chain:
 
     def put_watermark(self, tail: Tail) -> None:
         """Say how far the archive holds everything though nothing was shipped. Raises NotEncrypted."""
-        mark = {
-            "format": MARK_FORMAT,
-            "version": VERSION,
-            "number": tail.number,
-            "sha256": tail.sha256,
-            "position": tail.seen.text,
-            "covered": tail.covered,
-        }
+        mark = Watermark(tail.number, tail.sha256, tail.seen, tail.covered)
         name = names.watermark(self._archive, self._epoch)
-        self._encrypted(self._bucket.put(name, orjson.dumps(mark) + b"\n", create=False))
+        self._encrypted(self._bucket.put(name, mark.encode(), create=False))
 
     def _encrypted(self, receipt: Receipt) -> None:
         wrong = self._encryption.denied_by(receipt) if self._encryption else None
@@ -176,20 +170,17 @@ class Chain:
         found, more = self._bucket.list(folder, names.segment(self._archive, self._epoch, after), limit)
         return [number for name in found if (number := names.number(name)) is not None], more
 
-    def _watermark(self) -> tuple[int, str, Position, int] | None:
-        """Number and SHA-256 of the segment it stands behind, position, covered; None when there is none of use."""
+    def _watermark(self) -> Watermark | None:
+        """The epoch's; None when there is none of use."""
         held = self._bucket.get(names.watermark(self._archive, self._epoch))
         if held is None:
             return None
         try:
-            mark = orjson.loads(held.body)
-            if (mark["format"], mark["version"]) != (MARK_FORMAT, VERSION):
-                return None
-            return int(mark["number"]), str(mark["sha256"]), Position.decode(mark["position"]), int(mark["covered"])
-        except (ValueError, TypeError, KeyError):
+            return Watermark.decode(held.body)
+        except ValueError:
             return None  # it only spares work: the segments tell the same
 
-    def _tail(self, data: bytes, mark: tuple[int, str, Position, int] | None) -> Tail:
+    def _tail(self, data: bytes, mark: Watermark | None) -> Tail:
         reader = SegmentReader(data)
         header, trailer = reader.header, reader.trailer
         if (header.archive, header.epoch) != (self._archive, self._epoch):
@@ -200,6 +191,6 @@ class Chain:
         except ValueError as error:
             raise ArchiveBroken(f"segment {header.number} ends at no position") from error
         tail = Tail(header.number, sha256, position, position, trailer.covered)
-        if mark is not None and mark[:2] == (header.number, sha256):
-            return Tail(header.number, sha256, position, mark[2], max(mark[3], trailer.covered))
+        if mark is not None and (mark.number, mark.sha256) == (header.number, sha256):
+            return replace(tail, seen=mark.position, covered=max(mark.covered, trailer.covered))
         return tail
