@@ -73,7 +73,15 @@ lab-down: ## end the lab that was left running
 .PHONY: test
 test: BUILDS += helm
 test: doctor doctor-image ## lint and every layer of tests, fast to slow
-	$(call beside-builds,$(MAKE) lint test-unit test-lab test-database test-apiserver test-image test-scenario)
+	$(call beside-builds,$(MAKE) lint test-unit && $(MAKE) test-servers)
+
+# Two lanes beside each other, since each waits about as long as it computes; what the second one says follows the first.
+.PHONY: test-servers
+test-servers:
+	@log=$$(mktemp); setsid $(MAKE) -k test-scenario test-image test-apiserver >$$log 2>&1 & lane=$$!; \
+	trap 'kill -TERM -- -$$lane 2>/dev/null || true; wait $$lane 2>/dev/null || true; cat $$log; rm -f $$log' EXIT; \
+	code=0; $(MAKE) -k test-lab test-database || code=$$?; \
+	echo "== waiting for the scenarios, the image and the API server beside" >&2; wait $$lane || code=$$?; exit $$code
 
 # A layer is a directory under tests/; one that is not there, or holds no test, passes.
 define layer
@@ -83,7 +91,7 @@ endef
 
 .PHONY: test-unit test-lab test-database test-apiserver test-image test-scenario
 test-unit: venv ## pure parts: unit, guide, property, simulation
-	$(call layer,unit guide property simulation)
+	$(call layer,unit guide property simulation,-n 2)
 test-lab: doctor venv ## the lab's own components
 	$(call layer,lab)
 test-database: doctor venv ## against real databases
