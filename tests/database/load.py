@@ -15,6 +15,7 @@ from tests.database.values import VALUES
 LABELS = (["Person"], ["Person", "Admin"], ["Thing"], [])
 TYPES = ("KNOWS", "HAS")
 EVERY_TYPE_SHARE = 0.1
+DEADLOCK = "Neo.TransientError.Transaction.DeadlockDetected"
 
 
 class Load(threading.Thread):
@@ -37,7 +38,12 @@ class Load(threading.Thread):
         try:
             with self._driver.session(database="neo4j") as session:
                 while not self._halt.is_set():
-                    self._one(session)
+                    try:
+                        self._one(session)
+                    except neo4j.exceptions.TransientError as error:
+                        if error.code != DEADLOCK:
+                            raise
+                        continue  # another client was in the way: nothing was committed, and any client tries again
                     self.transactions += 1
                     if self._pause:
                         self._halt.wait(self._pause)
