@@ -95,13 +95,12 @@ class Proxy:
         A link that was cut or had a hole is made anew instead of mended: the server answers nobody any more when a
         toxic is taken out while bytes wait for a connection that is gone (its lock is held by that very write).
         """
-        enabled = self._server.call("GET", self._path)["enabled"]
-        toxics = self._server.call("GET", f"{self._path}/toxics")
-        if not enabled or any(toxic["type"] == "timeout" for toxic in toxics):
+        link = self._server.call("GET", self._path)
+        if not link["enabled"] or any(toxic["type"] == "timeout" for toxic in link["toxics"]):
             self.remove()
             self._create()
             return
-        for toxic in toxics:
+        for toxic in link["toxics"]:
             self._server.call("DELETE", f"{self._path}/toxics/{toxic['name']}")
 
     def remove(self) -> None:
@@ -109,10 +108,9 @@ class Proxy:
         self._server.call("DELETE", self._path)
 
     def _create(self) -> None:
-        name, listen = f"link-{self.port}", f"127.0.0.1:{self.port}"
-        self._server.call(
-            "POST", "/proxies", {"name": name, "listen": listen, "upstream": self._upstream, "enabled": True}
-        )
+        listen = f"127.0.0.1:{self.port}"
+        link = {"name": f"link-{self.port}", "listen": listen, "upstream": self._upstream, "enabled": True}
+        self._server.call("POST", "/proxies", link)
 
     def _toxic(self, name: str, kind: str, *, there: dict[str, int], back: dict[str, int]) -> None:
         for stream, attributes in (("upstream", there), ("downstream", back)):

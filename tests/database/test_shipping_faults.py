@@ -12,7 +12,7 @@ import pytest
 from lab import Neo4j
 from tests.database.load import Load
 from tests.database.relay import Relay
-from tests.database.shipping_process import Ship, Store, the_same
+from tests.database.shipping_process import Ship, ShipProcess, Store, the_same
 from tests.scenario.world import wait_for
 
 KILLS = 20
@@ -76,11 +76,24 @@ def test_lost_answers_are_decided_by_what_is_there(source: Neo4j, store: Store, 
     the_same(source, store)
 
 
-def test_of_two_shippers_one_is_told(source: Neo4j, store: Store, ship: Ship) -> None:
-    """Both go on from what is there; nothing is twice in the archive."""
-    workers = [ship(interval=0.2), ship(interval=0.3)]
+def test_two_that_open_an_epoch_at_once_agree(store: Store, ship: Ship, source: Neo4j) -> None:
+    """Whoever is first: there is one first segment, and it is the one that both go on from."""
+    workers = [ship(), ship()]
     for worker in workers:
         worker.shipping()
+    assert len(store.archive().headers) == 1
+    source.query("CREATE (:A {uid: 1})")
+    for worker in workers:
+        worker.shipped()
+    the_same(source, store)
+
+
+def test_of_two_shippers_one_is_told(source: Neo4j, store: Store, ship: Ship) -> None:
+    """Both go on from what is there; nothing is twice in the archive."""
+    workers: list[ShipProcess] = []
+    for interval in (0.2, 0.3):  # one after the other: first segments made in one millisecond are equal, and both's
+        workers.append(ship(interval=interval))
+        workers[-1].shipping()
     loads = loaded(source)
     wait_for("a conflict", lambda: any("SegmentConflict" in worker.errors for worker in workers), 60)
     time.sleep(3)

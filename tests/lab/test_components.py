@@ -264,7 +264,6 @@ def test_a_link_is_slow_cut_half_open_and_whole_again(databases: tuple[Neo4j, Ne
     link.remove()
 
 
-# -- all of it --------------------------------------------------------------------------------------------------------
 def test_links_come_back_however_much_was_on_its_way_when_they_were_cut(proxies: Proxies) -> None:
     """The server's own way of taking a toxic out of a link that is being cut left it unable to answer, now and then."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -301,6 +300,7 @@ def test_links_come_back_however_much_was_on_its_way_when_they_were_cut(proxies:
         link.remove()
 
 
+# -- all of it --------------------------------------------------------------------------------------------------------
 def test_logs_outlive_the_run_and_nothing_else_does() -> None:
     """After the context: no process, no directory; one log file for each process."""
     with Lab() as lab:
