@@ -73,15 +73,7 @@ lab-down: ## end the lab that was left running
 .PHONY: test
 test: BUILDS += helm
 test: doctor doctor-image ## lint and every layer of tests, fast to slow
-	$(call beside-builds,$(MAKE) lint test-unit && $(MAKE) test-servers)
-
-# Two lanes beside each other, since each waits about as long as it computes; what the second one says follows the first.
-.PHONY: test-servers
-test-servers:
-	@log=$$(mktemp); setsid $(MAKE) -k test-scenario test-image test-apiserver >$$log 2>&1 & lane=$$!; \
-	trap 'kill -TERM -- -$$lane 2>/dev/null || true; wait $$lane 2>/dev/null || true; cat $$log; rm -f $$log' EXIT; \
-	code=0; $(MAKE) -k test-lab test-database || code=$$?; \
-	echo "== waiting for the scenarios, the image and the API server beside" >&2; wait $$lane || code=$$?; exit $$code
+	$(call beside-builds,$(MAKE) lint test-unit test-lab test-database test-apiserver test-image test-scenario)
 
 # A layer is a directory under tests/; one that is not there, or holds no test, passes.
 define layer
@@ -126,7 +118,6 @@ bench: doctor ## rates and lags, table and JSON (PARTS="apply lag ...")
 .PHONY: soak
 soak: doctor ## the long ones: cuts of minutes, two million elements, every crash, many seeds (an hour or two)
 	$(call beside-builds,NEO4J_DR_CUT_SECONDS=300 $(PYTEST) tests/scenario/test_votes.py -k operators_path \
-	  && NEO4J_DR_ROUNDS=3 $(PYTEST) tests/scenario/test_guide_rounds.py \
 	  && NEO4J_DR_SEEDS=20000 $(PYTEST) tests/simulation \
 	  && NEO4J_DR_SEED_ELEMENTS=2000000 $(PYTEST) -s tests/database/test_seed.py -k under_load \
 	  && NEO4J_DR_GRAPHS=100 $(PYTEST) -s tests/database/test_random_graphs.py \

@@ -54,7 +54,8 @@ class Audited:
 
 def archive_healthy(archives: Sequence[Audited], stored: Mapping[str, Any] | None, wall: float) -> Claim:
     """Whether everything that a recovery may need is there and as it was put. ``stored``: the condition as it stands,
-    which stays until this operator has looked for itself."""
+    which stays until this operator has looked for itself, and, where a new snapshot is to heal something, until that
+    one can be restored."""
     if not archives:
         return Claim(KIND, None, "NotConfigured", "neither log shipping nor a backup destination is configured")
     findings = [(each, finding) for each in archives for finding in each.report.get("findings") or ()]
@@ -77,6 +78,8 @@ def archive_healthy(archives: Sequence[Audited], stored: Mapping[str, Any] | Non
         if archive.looked and oldest is not None and archive.period and wall - oldest > LATE * archive.period:
             return Claim(KIND, None, "Overdue", f"{archive.where}: not everything was read in two audit periods")
     healed = [finding for _, finding in findings if finding["kind"] != "Foreign"]
+    if healed and stored and stored.get("status") == "False" and any(_pending(each) for each in archives):
+        return Claim(KIND, False, str(stored["reason"]), str(stored.get("message") or ""))
     if healed:
         sentence = "everything since the newest snapshot is in order; what was found before is in status.recovery"
         return Claim(KIND, True, "Healed", sentence)
@@ -146,6 +149,12 @@ def steady(recovery: Mapping[str, Any] | None) -> dict[str, Any] | None:
         **{key: value for key, value in recovery.items() if key not in volatile},
         "checkedAt": str(recovery.get("checkedAt"))[:15],
     }
+
+
+def _pending(archive: Audited) -> bool:
+    """Whether points could be restored before, and the newest snapshot will give some, but does not yet."""
+    window = archive.report.get("window") or {}
+    return bool(window.get("pending")) and window.get("earliest") is not None
 
 
 def _point(millis: int | None) -> str | None:

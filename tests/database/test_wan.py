@@ -88,40 +88,27 @@ def test_connections_lost_in_the_middle_of_batches(
 def test_work_goes_on_within_a_second_of_the_links_return(
     source: Neo4j, target: Neo4j, ways: tuple[Proxy, Proxy, Ends], start: Start
 ) -> None:
-    """From the return to the first change applied, several times.
-
-    The second is one of a machine with time to spare: it is counted beside what a client of the test's own, which knows
-    when the link is back, takes for a connection and a query over the same link in the same moment.
-    """
+    """From the return to the first change applied, several times: a busy machine may miss the second, not by much."""
     worker = start(ends=ways[2])
     worker.streaming()
-    took, own = [], []
+    took = []
     for number in range(4):
         ways[0].cut()
         source.query("CREATE (:Waits {n: $n})", n=number)
         before = worker.report["changes"]
-        worker.wait(lambda report: cause(report) == "SourceUnreachable")
-        time.sleep(0.2 * number)  # at another moment between two tries
+        time.sleep(1.5 + 0.2 * number)
         ways[0].restore()
         back = time.monotonic()
-        with source.driver(f"bolt+s://{ways[0].address}") as client:
-            client.execute_query("RETURN 1")
-        own.append(time.monotonic() - back)
         while not target.query("MATCH (n:Waits {n: $n}) RETURN n.n AS n", n=number):
-            assert time.monotonic() - back < 60, worker.report
+            assert time.monotonic() - back < 20, worker.report
             time.sleep(0.01)
         took.append(time.monotonic() - back)
         worker.wait(lambda report, before=before: report["changes"] > before)
-    print("applied after", ", ".join(f"{seconds:.2f} s" for seconds in took), "- own client", own)
-    assert min(worth(took, own)) < 1.0, (took, own)
-    assert sorted(worth(took, own))[1] < 3.0, (took, own)
+    print("applied after", ", ".join(f"{seconds:.2f} s" for seconds in took))
+    assert min(took) < 1.0, took
+    assert sorted(took)[1] < 3.0, took
     assert worker.report["lastError"]["reason"] == "SourceUnreachable"
     assert worker.report["error"] is None
-
-
-def worth(took: list[float], own: list[float]) -> list[float]:
-    """Seconds of a machine at rest, on which a client of one's own has its answer in a tenth of one."""
-    return [seconds / max(1.0, mine / 0.1) for seconds, mine in zip(took, own, strict=True)]
 
 
 def test_connections_that_fell_silent_are_left_long_before_their_time_limit(

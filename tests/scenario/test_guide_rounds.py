@@ -1,8 +1,7 @@
-"""The guide's own lines, round and round on one resource, with no other line (DESIGN, requests)."""
+"""The guide's own lines, three times round on one resource, with no other line (DESIGN, requests)."""
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,9 +9,6 @@ from tests.compare import assert_equal
 from tests.guide import commands
 from tests.scenario.world import World, wait_for
 from tests.scenario.writer import Writer, missing
-
-ROUNDS = int(os.environ.get("NEO4J_DR_ROUNDS", "2"))
-"""Once for each line to work, once more for what the first round may have left. `make soak` goes round three times."""
 
 GIT_SECONDS = 2.0
 """Between two applies."""
@@ -57,14 +53,14 @@ def automatic(world: World, writer: Writer) -> None:
     writer.resume()
 
 
-def test_rounds_of_the_printed_lines(dr: World) -> None:
+def test_three_rounds_of_the_printed_lines(dr: World) -> None:
     dr.sites["primary"].query("UNWIND range(1, 3000) AS i CREATE (:Person {uid: i})-[:KNOWS {uid: i}]->(:Pet {uid: i})")
     dr.set_up()
     dr.operator.start()
     dr.settled("primary")
     epochs = [dr.status()["epoch"]]
     writer = Writer(dr.sites, lambda: dr.status().get("activeSite", "primary"))
-    for _ in range(ROUNDS):
+    for _ in range(3):
         for move in (planned, emergency, automatic):
             move(dr, writer)
             failback(dr)
@@ -77,10 +73,7 @@ def test_rounds_of_the_printed_lines(dr: World) -> None:
     assert_equal(*(site.query for site in dr.sites.values()))
     history = dr.status()["failover"]["history"]
     assert [entry["kind"] for entry in history] == [
-        kind
-        for _ in range(ROUNDS)
-        for first in ("switchover", "emergency", "failover")
-        for kind in (first, "switchover")
+        kind for _ in range(3) for first in ("switchover", "emergency", "failover") for kind in (first, "switchover")
     ]
     assert {entry["result"] for entry in history} == {"Completed"}
     assert all(entry["lostTransactions"] == 0 for entry in history)

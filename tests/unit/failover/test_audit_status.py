@@ -94,6 +94,20 @@ def test_an_operator_that_has_not_looked_yet_says_what_was_said_before() -> None
     assert document([], None, None) == {"recovery": None}
 
 
+def test_what_a_new_snapshot_heals_is_told_once_that_one_can_be_restored() -> None:
+    """Whoever waits for the condition finds the window open, and the gap in it."""
+    stored = {"type": "ArchiveHealthy", "status": "False", "reason": "ObjectAltered", "message": "a segment"}
+    window = report()["window"]
+    pending = audited(finding(contained=True), window={**window, "pending": True})
+    claim = archive_healthy([pending], stored, NOW)
+    assert (claim.holds, claim.reason, claim.message) == (False, "ObjectAltered", "a segment")
+    assert archive_healthy([audited(finding(contained=True))], stored, NOW).reason == "Healed"
+    well = {**stored, "status": "True", "reason": "Healed"}
+    assert archive_healthy([pending], well, NOW).holds, "the first snapshot of another epoch alarms nobody"
+    only = audited(finding(contained=True), window={"earliest": None, "latest": None, "gaps": [], "pending": True})
+    assert archive_healthy([only], stored, NOW).reason == "Healed", "snapshots without a log give no points ever"
+
+
 def test_others_are_counted_in_the_message() -> None:
     claim = archive_healthy([audited(finding(), finding("Missing"), finding("Missing", contained=True))], None, NOW)
     assert claim.message == "s3://logs: ns/dr/x.seg: it is odd; 1 more in status.recovery.findings"
