@@ -288,7 +288,7 @@ def test_a_new_base_heals_and_the_window_goes_on(
     segments = sorted(name for name in store.objects() if name.endswith(".seg") and "/amendments/" not in name)
     hurt = segments[-2]
     data = store.objects()[hurt]
-    store.put(hurt, data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+    store.put(hurt, data[:-6] + bytes([data[-6] ^ 1]) + data[-5:])  # its checksum: other bytes may make it look cut
     report = audited(store)
     assert [finding["contained"] for finding in report["findings"]] == [False]
     assert report["damaged"].startswith(report["findings"][0]["name"])
