@@ -182,9 +182,10 @@ class StatusWriter:
     async def store(self, status: Mapping[str, Any]) -> bool:
         """Store the status where it differs from what is stored. False: another operator moved the machine meanwhile.
 
-        A conflict over something else (a spec patch, an annotation) is tried again over the fresh version.
+        A conflict over something else (a spec patch, an annotation) is tried again over the fresh version. Events are
+        taken in while the API server is waited for: what counts is the machine's state that `status` was made from.
         """
-        wanted = _steady(status)
+        wanted, made_from = _steady(status), self.status.get("control")
         if not changes(_steady(self.status), wanted) or wanted == self._pruned:
             return True
         for _ in range(5):
@@ -195,14 +196,20 @@ class StatusWriter:
                 break
             except Conflict:
                 fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
-                moved = (fresh.get("status") or {}).get("control") != self.status.get("control")
-                self._version, self.status = fresh["metadata"]["resourceVersion"], fresh.get("status") or {}
-                if moved:
+                self._know(fresh)
+                if self.status.get("control") != made_from:
                     return False
         else:
             return False
-        self._version, self.status = stored["metadata"]["resourceVersion"], stored.get("status") or {}
-        self._pruned = wanted if changes(_steady(self.status), wanted) else None
+        if self._know(stored):
+            self._pruned = wanted if changes(_steady(self.status), wanted) else None
+        return True
+
+    def _know(self, body: Mapping[str, Any]) -> bool:
+        """Take in an answer, unless an event has brought a newer version meanwhile."""
+        if int(body["metadata"]["resourceVersion"]) < int(self._version):
+            return False
+        self._version, self.status = body["metadata"]["resourceVersion"], body.get("status") or {}
         return True
 
     async def fresh_control(self) -> Any:
