@@ -92,15 +92,15 @@ class StatusKeeper:
     async def end_well(self, report: Mapping[str, Any], resume: str | None) -> None:
         """It is complete."""
         status = publish.complete(self.status, report, resume, self._generation, time.time())
-        await self.store(status)
-        await self.event("Normal", publish.RESTORED, status["message"])
+        if await self.store(status):
+            await self.event("Normal", publish.RESTORED, status["message"])
 
     async def end_badly(self, reason: str, message: str, resume: str | None) -> None:
         """It has failed, or was refused."""
         log.info("restore %s/%s: %s: %s", self._namespace, self._name, reason, message)
         status = publish.failed(self.status, reason, message, resume, self._generation, time.time())
-        await self.store(status)
-        await self.event("Warning", reason, status["message"])
+        if await self.store(status):
+            await self.event("Warning", reason, status["message"])
 
     # -- how -------------------------------------------------------------------------------------------------------
 
@@ -118,18 +118,22 @@ class StatusKeeper:
         except KubernetesError as error:
             log.warning("restore %s/%s: %s: %s", self._namespace, self._name, error.reason, error)
 
-    async def store(self, status: Mapping[str, Any]) -> None:
-        """Store what differs, over a newer version where there is one."""
+    async def store(self, status: Mapping[str, Any]) -> bool:
+        """Store what differs, over a newer version where there is one. False: another operator has told how it ended,
+        and that stays as it is."""
         while publish.worth_storing(self.status, status, ()):
+            if publish.ended(self.status):
+                return False
             version = self.body["metadata"]["resourceVersion"]
             try:
                 self.body = await self._api.patch_status(
                     GROUP, VERSION, RESTORE.plural, self._namespace, self._name, status, version
                 )
                 self._told = time.monotonic()
-                return
+                return True
             except Conflict:
                 fresh = await self._api.get(GROUP, VERSION, RESTORE.plural, self._namespace, self._name)
                 if fresh["metadata"]["uid"] != self._uid:
                     raise NotFound(f"restore {self._namespace}/{self._name} is gone") from None
                 self.body = fresh
+        return True

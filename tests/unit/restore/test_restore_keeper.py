@@ -99,6 +99,20 @@ def test_somebody_else_was_faster() -> None:
     assert server.events == [("Warning", "PointInGap")]
 
 
+def test_an_end_that_another_operator_told_stays() -> None:
+    async def run() -> Server:
+        server = Server()
+        keeper, other = StatusKeeper(server, server.body), StatusKeeper(server, server.body)
+        await other.end_well({**REPORT, "state": "finished", "nodes": 1, "relationships": 2}, None)
+        await keeper.progress(REPORT, only_looking=False)
+        await keeper.end_badly("PointInGap", "there is a gap", None)
+        return server
+
+    server = asyncio.run(run())
+    assert server.body["status"]["phase"] == "Complete"
+    assert server.events == [("Normal", "Restored")]
+
+
 def test_a_successor_of_the_same_name_is_left_alone() -> None:
     async def run() -> Server:
         server = Server()
