@@ -126,14 +126,15 @@ class StatusKeeper:
                 return False
             version = self.body["metadata"]["resourceVersion"]
             try:
-                self.body = await self._api.patch_status(
+                stored = await self._api.patch_status(
                     GROUP, VERSION, RESTORE.plural, self._namespace, self._name, status, version
                 )
+                self.update(stored)
                 self._told = time.monotonic()
                 return True
             except Conflict:
                 fresh = await self._api.get(GROUP, VERSION, RESTORE.plural, self._namespace, self._name)
                 if fresh["metadata"]["uid"] != self._uid:
                     raise NotFound(f"restore {self._namespace}/{self._name} is gone") from None
-                self.body = fresh
+                self.update(fresh)
         return True
