@@ -83,7 +83,7 @@ endef
 
 .PHONY: test-unit test-lab test-database test-apiserver test-image test-scenario
 test-unit: venv ## pure parts: unit, guide, property, simulation
-	$(call layer,unit guide property simulation)
+	$(call layer,unit guide property simulation,-n 2)
 test-lab: doctor venv ## the lab's own components
 	$(call layer,lab)
 test-database: doctor venv ## against real databases

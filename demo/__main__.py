@@ -1,6 +1,8 @@
 """``python -m demo``: tell the story.
 
 ``CHAPTERS`` names the chapters to tell (``all``, or of those in :data:`demo.chapters.CHAPTERS`; the first always is).
+By default it is the story of two minutes: all but :data:`demo.chapters.ASIDE`.
+
 With ``KEEP=1`` everything is left running in the end. Exit code 0 only if everything checked out, 1 if not, 2 for a
 wrong chapter, 130 after Ctrl-C.
 """
@@ -12,7 +14,7 @@ import signal
 import sys
 from types import FrameType
 
-from demo.chapters import ABOUT, CHAPTERS
+from demo.chapters import ABOUT, ASIDE, CHAPTERS
 from demo.screen import Screen, clock
 from demo.stage import Stage, StoryError
 from lab import Lab
@@ -25,7 +27,9 @@ BELOW = "Real servers on this machine: Neo4j Community (change capture by a stan
 
 def wanted(text: str) -> list[str]:
     """Names of the chapters to tell, in order. Raises ValueError for a name that is none."""
-    names = set(text.replace(",", " ").split()) - {"all"} or set(CHAPTERS)
+    names = set(text.replace(",", " ").split()) or set(CHAPTERS) - ASIDE
+    if "all" in names:
+        names = set(CHAPTERS)
     unknown = sorted(names - set(CHAPTERS))
     if unknown:
         raise ValueError(f"no such chapter: {', '.join(unknown)}; there are all, {', '.join(CHAPTERS)}")

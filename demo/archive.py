@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 
 from lab import S3
@@ -24,7 +25,8 @@ def read(store: S3, bucket: str) -> Found:
     """Read every segment in order. Raises AssertionError where the chain is broken."""
     client, found = store.client(), Found()
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".seg"))
+    names = (item["Key"] for page in pages for item in page.get("Contents", []))
+    keys = sorted(name for name in names if SEGMENT.search(name))
     previous: dict[str, str] = {}
     for key in keys:
         data = client.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -45,3 +47,4 @@ def _number(after: object) -> object:
 
 
 NUMBER = "n"
+SEGMENT = re.compile(r"/\d{10}/\d{12}[.]seg$")

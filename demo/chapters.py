@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from demo import archive, manifests, workload
+from demo.recover import recover
 from demo.repair import repair
 from demo.stage import Stage, StoryError, instant
 
@@ -67,7 +68,8 @@ def _elements(stage: Stage, site: str) -> int:
 def _resources(stage: Stage) -> None:
     screen = stage.screen
     with screen.step("The guide's manifests are applied"):
-        stage.store.make_bucket(manifests.ARCHIVE_BUCKET)
+        for bucket in (manifests.ARCHIVE_BUCKET, manifests.BACKUP_BUCKET):
+            stage.store.make_bucket(bucket)
         stage.shell(f"kubectl create namespace {manifests.NAMESPACE}")
         stage.typed("kubectl apply -f crds/")
         stage.await_served()
@@ -82,18 +84,7 @@ def _resources(stage: Stage) -> None:
             name = manifest["metadata"]["name"]
             screen.command(f"kubectl apply --validate=strict -f {name}.yaml")
             screen.answer(stage.apply(manifest))
-            _show_differences(stage, manifest)
-
-
-def _show_differences(stage: Stage, manifest: dict[str, Any]) -> None:
-    for difference in manifests.differences(manifest):
-        if difference.now is None:
-            stage.screen.note(f"  - {difference.path}   this store has no key management", "red")
-        elif difference.was is None:
-            stage.screen.note(f"  + {difference.path}: {manifests.text(difference.now)}", "green")
-        else:
-            text = f"  ~ {difference.path}: {manifests.text(difference.was)} → {manifests.text(difference.now)}"
-            stage.screen.note(text, "yellow")
+            stage.show_differences(manifest)
 
 
 def _seed(stage: Stage) -> None:
@@ -346,12 +337,22 @@ REFUSED: tuple[dict[str, Any], ...] = (
 )
 """Mistakes that a user makes, as merge patches of the `spec`."""
 
-CHAPTERS = {"replicate": replicate, "repair": lost, "switchover": switchover, "failover": failover, "api": api}
+CHAPTERS = {
+    "replicate": replicate,
+    "repair": lost,
+    "switchover": switchover,
+    "failover": failover,
+    "api": api,
+    "archive": recover,
+}
 """In the order of the story; the first is always told."""
+ASIDE = {"archive"}
+"""Told when asked for."""
 ABOUT = {
     "replicate": ("Replicate", "one graph, two regions"),
     "repair": ("A lost position", "told by its cause, repaired in place"),
     "switchover": ("Planned switchover", "nothing may be lost"),
     "failover": ("Automatic failover", "what is lost is counted"),
     "api": ("The API and the archive", "refused with a sentence, said where it is not there, kept in S3"),
+    "archive": ("Back to the second before", "a wrong DELETE, undone from S3; one turned bit, found"),
 }

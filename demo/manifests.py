@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ CLUSTERS = {"primary": "primary-cluster", "secondary": "secondary-cluster"}
 STORE_KEYS = "neo4j-dr-store"
 """Secret with the keys of the object store."""
 
-ARCHIVE_BUCKET = "neo4j-dr-logs"
+THIRD, THIRD_REGION = "third-cluster", "eu-west-1"
+"""Where a graph is restored to: in a region that has no part in the disaster recovery."""
+RESTORE = "disaster-recovery-restore"
+
+ARCHIVE_BUCKET, BACKUP_BUCKET = "neo4j-dr-logs", "neo4j-dr-backups"
 DRILL = {"interval": "10s", "timeout": "5s", "consecutiveFailures": 2}
 """`failover.healthCheck` of the guide's drill, instead of three times 30 s."""
 SHIP_EVERY = "1s"
@@ -53,8 +58,26 @@ def cluster(site: str, uri: str) -> dict[str, Any]:
     return made
 
 
+def third(uri: str) -> dict[str, Any]:
+    """A cluster as the guide's second one, elsewhere, that takes part in nothing."""
+    made = printed(CLUSTERS["secondary"])
+    made["metadata"]["name"] = THIRD
+    made["spec"]["external"] = {"uri": uri, "caSecret": f"neo4j-ca-{THIRD}"}
+    del made["spec"]["disasterRecovery"]
+    return made
+
+
+def restore(endpoint: str, at: datetime) -> dict[str, Any]:
+    """The guide's restore, to a moment of this run, into the third cluster."""
+    made = printed(RESTORE)
+    made["spec"]["clusterRef"] = THIRD
+    made["spec"]["pointInTime"] = at.isoformat(timespec="milliseconds")
+    made["spec"]["source"]["location"] |= {"endpoint": endpoint, "credentialsSecret": STORE_KEYS}
+    return made
+
+
 def recovery(endpoint: str) -> dict[str, Any]:
-    """The guide's disaster recovery, its archive (and beside it the third vote) in an object store at `endpoint`.
+    """The guide's disaster recovery, its archives (and beside one the third vote) in an object store at `endpoint`.
 
     The store has no key management, so encryption by it is left out; the archive is written often enough to be seen.
     """
@@ -62,6 +85,7 @@ def recovery(endpoint: str) -> dict[str, Any]:
     made["spec"]["failover"]["healthCheck"] = dict(DRILL)
     shipping = made["spec"]["replication"]["logShipping"]
     shipping["destination"] |= {"endpoint": endpoint, "credentialsSecret": STORE_KEYS}
+    made["spec"]["backup"]["destination"] |= {"endpoint": endpoint, "credentialsSecret": STORE_KEYS}
     shipping["interval"] = SHIP_EVERY
     del shipping["encryption"]
     return made

@@ -94,19 +94,26 @@ class Stage:
 
     def picture(self) -> str:
         """What ``kubectl neo4j-dr status`` shows."""
-        return self._plugin("status", 1)  # 1: shown, and not healthy
+        return self._plugin(1, "status", manifests.RECOVERY)  # 1: shown, and not healthy
 
     def verified(self) -> str:
         """What ``kubectl neo4j-dr verify`` shows of two graphs that must be equal."""
-        return self._plugin("verify", 0)
+        return self._plugin(0, "verify", manifests.RECOVERY)
 
-    def _plugin(self, command: str, highest: int) -> str:
-        """What the plugin shows of the resource. Raises StoryError for an exit code above ``highest``."""
-        words = [sys.executable, "-m", "neo4j_dr_operator.cli", command, manifests.RECOVERY]
+    def plugged(self, *words: str, code: int = 0) -> str:
+        """Show a line of the plugin, run it, show and return what it printed. Raises StoryError for another code."""
+        self.screen.command(f"kubectl neo4j-dr {' '.join(words)}")
+        answer = self._plugin(code, *words, lowest=code)
+        self.screen.answer(answer)
+        return answer
+
+    def _plugin(self, highest: int, *line: str, lowest: int = 0) -> str:
+        """What the plugin shows. Raises StoryError for an exit code that is not between the two."""
+        words = [sys.executable, "-m", "neo4j_dr_operator.cli", *line]
         settings = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_COLOR": "1", "COLUMNS": "110"}
         done = subprocess.run(words, env=settings, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
-        if done.returncode > highest:
-            raise StoryError(f"kubectl neo4j-dr {command}\n{(done.stdout + done.stderr).strip()}")
+        if not lowest <= done.returncode <= highest:
+            raise StoryError(f"kubectl neo4j-dr {' '.join(line)}\n{(done.stdout + done.stderr).strip()}")
         return done.stdout.rstrip()
 
     def apply(self, manifest: dict[str, Any]) -> str:
@@ -117,6 +124,17 @@ class Stage:
         if done.stderr.strip():
             raise StoryError(f"kubectl apply of {manifest['metadata']['name']}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def show_differences(self, manifest: dict[str, Any]) -> None:
+        """What of a manifest is not as the guide prints it."""
+        for difference in manifests.differences(manifest):
+            if difference.now is None:
+                self.screen.note(f"  - {difference.path}   this store has no key management", "red")
+            elif difference.was is None:
+                self.screen.note(f"  + {difference.path}: {manifests.text(difference.now)}", "green")
+            else:
+                text = f"  ~ {difference.path}: {manifests.text(difference.was)} → {manifests.text(difference.now)}"
+                self.screen.note(text, "yellow")
 
     def await_served(self) -> None:
         """Return when the API server serves our resources, shortly after they are established. Raises StoryError."""

@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     look = commands.add_parser(
         "doctor", help="look for the tools that are needed; install them in CI and as root on Debian"
     )
-    look.add_argument("--image", action="store_true", help="also those that build the operator's image")
+    look.add_argument(
+        "--image", action="store_true", help="also those that build the operator's image, and those of single tests"
+    )
     build = commands.add_parser("build", help="build programs into the cache")
     build.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(recipes.RECIPES)}")
     commands.add_parser("up", help="start a lab and leave it running")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import neo4j
 
-from lab import builds, pki
+from lab import builds, clock, pki
 from lab.builds import toolchain
 from lab.component import Component
 
@@ -63,7 +63,8 @@ class Neo4j(Component):
     ``ca_pem``, and plain Bolt is refused; else ``uri`` is plain. ``fast`` compiles with C1 only and uses the class
     archive: 2.5 times less CPU to start; take ``fast=False`` to measure a warm server's throughput. ``heap`` and
     ``pagecache`` are sizes as the JVM and Neo4j write them; ``settings`` are more lines for neo4j.conf, ``jvm`` more
-    arguments for the JVM. Without ``capture`` the stand-in for change data capture is left out.
+    arguments for the JVM. Without ``capture`` the stand-in for change data capture is left out. Its wall clock is
+    ``ahead`` seconds wrong (``lab.clock``).
     """
 
     def __init__(
@@ -78,9 +79,10 @@ class Neo4j(Component):
         jvm: Sequence[str] = (),
         password: str | None = None,
         capture: bool = True,
+        ahead: int = 0,
     ) -> None:
         super().__init__(name)
-        self._capture = capture
+        self._capture, self._ahead = capture, ahead
         self._certificate: Certificate = "good"
         self._tls, self._fast, self._heap, self._jvm = tls, fast, heap, tuple(jvm)
         self._settings = {"server.memory.pagecache.size": pagecache, **(settings or {})}
@@ -140,7 +142,7 @@ class Neo4j(Component):
     def launch(self) -> None:
         """See ``Component.launch``."""
         self._configure()
-        self.spawn("server", self.command(self._fast))
+        self.spawn("server", self.command(self._fast), clock.environment(self._ahead))
         self.await_answer("Bolt handshake", self._handshake)
         # Bolt answers a second or two before the database does
         self.await_answer("RETURN 1", self._answers)

@@ -26,6 +26,7 @@ PACKAGES = {
     "venv": ["python3-venv"],
     "buildah": ["buildah"],
     "debootstrap": ["debootstrap", "debian-archive-keyring"],
+    "cc": ["gcc", "libc6-dev"],
 }
 
 
@@ -42,10 +43,11 @@ class Tool:
 def main(*, install: bool | None = None, image: bool = False) -> int:
     """Exit code: 0 when everything is there (now), 1 when something is missing.
 
-    ``image``: also see to what builds and starts the operator's image. That takes root, and is skipped without.
+    ``image``: also see to what builds and starts the operator's image, and to what single tests need. That takes root,
+    and is skipped without.
     """
     if image and (may_install() if install is None else install) and os.geteuid() == 0:
-        _install({tool.name for tool in IMAGE_TOOLS if not tool.there()})
+        _install({tool.name for tool in (*IMAGE_TOOLS, *TEST_TOOLS) if not tool.there()})
     missing = [tool for tool in TOOLS if not tool.there()]
     if missing and (may_install() if install is None else install):
         _install({tool.name for tool in missing})
@@ -105,6 +107,9 @@ IMAGE_TOOLS = (
     Tool("debootstrap", "1.0", "Debian: apt-get install debootstrap", lambda: _system("debootstrap") is not None),
 )
 """What the layer of tests needs that builds the image."""
+
+TEST_TOOLS = (Tool("cc", "(a C compiler)", "Debian: apt-get install gcc", lambda: shutil.which("cc") is not None),)
+"""What single tests need, which are skipped without."""
 
 
 def _system(name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab import builds
+from lab import builds, pki
 from lab.component import Component
 
 if TYPE_CHECKING:
@@ -23,14 +24,24 @@ if TYPE_CHECKING:
 class S3(Component):
     """An S3 endpoint with one account. Buckets are addressed by path, create-only and compare-and-set puts work.
 
-    It ignores requests for encryption without an error: its answers name none.
+    It ignores requests for encryption without an error: its answers name none. ``users``: more accounts, which may do
+    what a bucket's policy allows them by these names (``AWS`` principals).
     """
 
     READY_WITHIN = 20.0
     region = "us-east-1"
 
-    def __init__(self, name: str = "s3", *, access_key: str | None = None, secret_key: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "s3",
+        *,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        users: Sequence[str] = (),
+    ) -> None:
         super().__init__(name)
+        self.users = {user: secrets.token_hex(20) for user in users}
+        """Secret keys of the other accounts."""
         self.access_key = access_key or secrets.token_hex(8)
         self.secret_key = secret_key or secrets.token_hex(20)
         self.port = 0
@@ -71,8 +82,18 @@ class S3(Component):
             "--region",
             self.region,
         ]
+        if self.users:
+            command += ["--iam-dir", self._accounts()]
         self.spawn("server", [*command, "--quiet", "posix", data], env)
         self.await_answer("list buckets", self._answers)
+
+    def _accounts(self) -> Path:
+        """The directory in which the server finds them."""
+        folder = self.home / "accounts"
+        folder.mkdir(exist_ok=True)
+        rows = {user: {"access": user, "secret": secret, "role": "user"} for user, secret in self.users.items()}
+        pki.write_private(folder / "users.json", json.dumps({"accessAccounts": rows}).encode())
+        return folder
 
     def client(self, endpoint: str | None = None) -> S3Client:
         """A boto3 client, also through a proxy (``endpoint``)."""

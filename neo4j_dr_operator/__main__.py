@@ -28,6 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("ship", help="internal: the log shipper of one archive, driven by the operator")
     commands.add_parser("backup", help="internal: takes one snapshot, driven by the operator")
     commands.add_parser("restore", help="internal: brings one graph back, driven by the operator")
+    commands.add_parser("drain", help="internal: brings a standby up to its archive's end, driven by the operator")
+    commands.add_parser("survey", help="internal: looks whether an archive gives a point, driven by the operator")
+    commands.add_parser("audit", help="internal: looks through one archive, driven by the operator")
     crds = commands.add_parser("crds", help="write the CustomResourceDefinitions, or check them against the models")
     crds.add_argument("rest", nargs=argparse.REMAINDER, metavar="[--check] DIR")
     return parser
@@ -52,6 +55,18 @@ def main(argv: list[str] | None = None) -> int:
         from neo4j_dr_operator.restore.worker import main as restore
 
         return restore()
+    if arguments[:1] == ["survey"]:
+        from neo4j_dr_operator.restore.look import main as survey
+
+        return survey()
+    if arguments[:1] == ["drain"]:
+        from neo4j_dr_operator.restore.drain_worker import main as drain
+
+        return drain()
+    if arguments[:1] == ["audit"]:
+        from neo4j_dr_operator.audit.worker import main as audit
+
+        return audit()
     if arguments[:1] == ["crds"]:
         from neo4j_dr_operator.api.generated import main as write_crds
 

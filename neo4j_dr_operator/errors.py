@@ -256,6 +256,18 @@ class TargetAltered(ReplicationError):
     reason = "TargetAltered"
 
 
+class TargetRestored(ReplicationError):
+    """The target holds what a restore put there: it is a copy of no source until somebody asks for that."""
+
+    reason = "Restored"
+
+
+class TargetRestoring(ReplicationError):
+    """A restore has begun in the target and has not ended."""
+
+    reason = "RestoreUnderWay"
+
+
 class SourceEmpty(ReplicationError):
     """Re-seeding was asked for from a source without user data: it would erase what may be the last copy."""
 

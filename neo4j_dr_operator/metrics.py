@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 PREFIX = "neo4j_disaster_recovery"
 SITES = ("primary", "secondary")
+READERS = ("shipping", "link")
 KINDS = ("switchover", "failover", "emergency")
 
 
@@ -18,84 +21,100 @@ class Metrics:
         """Register every family; series come with `of`."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        labels = ("cluster", "namespace")
-        self.lag = Gauge(
-            f"{PREFIX}_replication_lag_seconds", "Age of what the standby holds", labels, registry=self.registry
-        )
-        self.failures = Counter(
-            f"{PREFIX}_health_check_failures", "Failed probes", (*labels, "site"), registry=self.registry
-        )
-        self.failovers = Counter(
-            f"{PREFIX}_failover", "Completed changes of the active site", (*labels, "kind"), registry=self.registry
-        )
-        self.latency = Gauge(
-            f"{PREFIX}_network_latency_seconds", "Round trip to the source of the link", labels, registry=self.registry
-        )
-        self.missing = Gauge(
-            f"{PREFIX}_replication_lag_transactions",
+        self._families: list[tuple[Gauge | Counter, tuple[str, ...] | None]] = []
+        self.lag = self._gauge("replication_lag_seconds", "Age of what the standby holds")
+        self.failures = self._counter("health_check_failures", "Failed probes", "site", SITES)
+        self.failovers = self._counter("failover", "Completed changes of the active site", "kind", KINDS)
+        self.latency = self._gauge("network_latency_seconds", "Round trip to the source of the link")
+        self.missing = self._gauge(
+            "replication_lag_transactions",
             "Transactions of the source that the standby does not hold",
-            labels,
-            registry=self.registry,
         )
-        self.changes = Counter(
-            f"{PREFIX}_replication_changes", "Changes applied to the standby", labels, registry=self.registry
-        )
-        self.received = Counter(
-            f"{PREFIX}_replication_bytes", "Bytes read from the source of the link", labels, registry=self.registry
-        )
-        self.troubled = Gauge(
-            f"{PREFIX}_replication_last_error_timestamp_seconds",
+        self.changes = self._counter("replication_changes", "Changes applied to the standby")
+        self.received = self._counter("replication_bytes", "Bytes read from the source of the link")
+        self.troubled = self._gauge(
+            "replication_last_error_timestamp_seconds",
             "When the link's last error began, in seconds since 1970; 0: never",
-            labels,
-            registry=self.registry,
         )
-        self.health = Gauge(
-            f"{PREFIX}_health_status", "1: the site is UP, 0: it is not", (*labels, "site"), registry=self.registry
-        )
-
-        self.standby_lag = Gauge(
-            f"{PREFIX}_standby_lag_seconds",
+        self.health = self._gauge("health_status", "1: the site is UP, 0: it is not", "site", SITES)
+        self.standby_lag = self._gauge(
+            "standby_lag_seconds",
             "Age of what one of several standbys holds, behind the active site",
-            (*labels, "standby"),
-            registry=self.registry,
+            "standby",
         )
-        self.standby_ready = Gauge(
-            f"{PREFIX}_standby_ready",
+        self.standby_ready = self._gauge(
+            "standby_ready",
             "1: the standby is an exact copy that could take over, 0: it is not",
-            (*labels, "standby"),
-            registry=self.registry,
+            "standby",
         )
-        self.archive_age = Gauge(
-            f"{PREFIX}_log_shipping_age_seconds",
+        self.archive_age = self._gauge(
+            "log_shipping_age_seconds",
             "Age of the moment up to which everything is in the archive",
-            labels,
-            registry=self.registry,
         )
-        self.archive_backlog = Gauge(
-            f"{PREFIX}_log_shipping_backlog_transactions",
+        self.archive_backlog = self._gauge(
+            "log_shipping_backlog_transactions",
             "Transactions that are not in the archive yet",
-            labels,
-            registry=self.registry,
         )
-        self.archive_bytes = Counter(
-            f"{PREFIX}_log_shipping_bytes", "Bytes of segments put into the archive", labels, registry=self.registry
+        self.archive_retention = self._gauge(
+            "log_retention_seconds_left",
+            "Seconds for which the log of the active site holds what is not archived (reader shipping) or not applied "
+            "(reader link) yet; NaN: unknown",
+            "reader",
+            READERS,
         )
+        self.archive_bytes = self._counter("log_shipping_bytes", "Bytes of segments put into the archive")
+        self.backup_at = self._gauge(
+            "backup_last_success_timestamp_seconds",
+            "When the last snapshot was complete, in seconds since 1970; 0: never",
+        )
+        self.backup_took = self._gauge("backup_duration_seconds", "How long the last snapshot took")
+        self.backup_bytes = self._counter("backup_bytes", "Bytes of snapshots put into the store")
+        self.backup_failures = self._counter("backup_failures", "Snapshots that could not be taken")
+        self.window_start = self._gauge(
+            "recovery_window_start_timestamp_seconds",
+            "First moment that can be restored to, in seconds since 1970; 0: none",
+        )
+        self.window_end = self._gauge(
+            "recovery_window_end_timestamp_seconds",
+            "Last moment that can be restored to, in seconds since 1970; 0: none",
+        )
+        self.unchecked = self._gauge(
+            "archive_unchecked_age_seconds",
+            "How long ago the object of the archives was read that was not read for longest",
+        )
+        self.findings = self._gauge("archive_findings", "Objects of the archives that are not in order")
+        self.audited = self._counter("archive_audit_bytes", "Bytes read from the archives to check them")
+
+    def _gauge(self, name: str, text: str, label: str | None = None, values: tuple[str, ...] = ()) -> Gauge:
+        """A family; `values`: what a further label of it is for every resource."""
+        labels = ("cluster", "namespace", *((label,) if label else ()))
+        made = Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+        self._families.append((made, values if label else None))
+        return made
+
+    def _counter(self, name: str, text: str, label: str | None = None, values: tuple[str, ...] = ()) -> Counter:
+        """See `_gauge`."""
+        labels = ("cluster", "namespace", *((label,) if label else ()))
+        made = Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+        self._families.append((made, values if label else None))
+        return made
+
+    def series(self, namespace: str, name: str) -> Iterator[tuple[Gauge | Counter, tuple[str, ...]]]:
+        """Each family with the labels of each series that a resource has for as long as it is there."""
+        for family, values in self._families:
+            if values is None:
+                yield family, (name, namespace)
+            else:
+                yield from ((family, (name, namespace, value)) for value in values)
 
     def of(self, namespace: str, name: str) -> ResourceMetrics:
         """The series of one resource, all of them present at once."""
+        for family, labels in self.series(namespace, name):
+            family.labels(*labels)
         made = ResourceMetrics(self, namespace, name)
-        self.lag.labels(name, namespace)
-        for family in (self.latency, self.archive_age, self.archive_backlog, self.archive_bytes, *self._of_links()):
-            family.labels(name, namespace)
-        for site in SITES:
-            self.failures.labels(name, namespace, site)
-            self.health.labels(name, namespace, site)
-        for kind in KINDS:
-            self.failovers.labels(name, namespace, kind)
+        for reader in READERS:
+            made.retention(reader, None)
         return made
-
-    def _of_links(self) -> tuple[Gauge | Counter, ...]:
-        return (self.missing, self.changes, self.received, self.troubled)
 
 
 @dataclass(frozen=True)
@@ -144,9 +163,43 @@ class ResourceMetrics:
         if backlog is not None:
             self.metrics.archive_backlog.labels(self.name, self.namespace).set(backlog)
 
+    def retention(self, reader: str, left: float | None) -> None:
+        """Seconds for which a log holds what `reader` (of `READERS`) has not read yet, None while unknown."""
+        self.metrics.archive_retention.labels(self.name, self.namespace, reader).set(math.nan if left is None else left)
+
     def archived(self, count: int) -> None:
         """So many more bytes are in the archive."""
         self.metrics.archive_bytes.labels(self.name, self.namespace).inc(count)
+
+    def last_backup(self, at: float, seconds: float) -> None:
+        """When the last snapshot was complete (seconds since 1970), and how long it took."""
+        self.metrics.backup_at.labels(self.name, self.namespace).set(at)
+        self.metrics.backup_took.labels(self.name, self.namespace).set(seconds)
+
+    def backed_up(self, count: int) -> None:
+        """So many more bytes of snapshots are in the store."""
+        self.metrics.backup_bytes.labels(self.name, self.namespace).inc(count)
+
+    def backup_failed(self) -> None:
+        """One more snapshot could not be taken."""
+        self.metrics.backup_failures.labels(self.name, self.namespace).inc()
+
+    def window(self, earliest: int | None, latest: int | None) -> None:
+        """The recoverable window, in ms since 1970."""
+        self.metrics.window_start.labels(self.name, self.namespace).set((earliest or 0) / 1000)
+        self.metrics.window_end.labels(self.name, self.namespace).set((latest or 0) / 1000)
+
+    def unchecked(self, seconds: float) -> None:
+        """How long ago the object was read that was not read for longest."""
+        self.metrics.unchecked.labels(self.name, self.namespace).set(seconds)
+
+    def findings(self, count: int) -> None:
+        """So many objects of the archives are not in order."""
+        self.metrics.findings.labels(self.name, self.namespace).set(count)
+
+    def audited(self, count: int) -> None:
+        """So many more bytes were read to check them."""
+        self.metrics.audited.labels(self.name, self.namespace).inc(count)
 
     def failed_probe(self, site: str) -> None:
         """One more failed probe."""
@@ -162,18 +215,5 @@ class ResourceMetrics:
 
     def remove(self) -> None:
         """Take the series away with the resource."""
-        name, namespace = self.name, self.namespace
-        self.metrics.lag.remove(name, namespace)
-        for family in (
-            self.metrics.latency,
-            self.metrics.archive_age,
-            self.metrics.archive_backlog,
-            self.metrics.archive_bytes,
-            *self.metrics._of_links(),
-        ):
-            family.remove(name, namespace)
-        for site in SITES:
-            self.metrics.failures.remove(name, namespace, site)
-            self.metrics.health.remove(name, namespace, site)
-        for kind in KINDS:
-            self.metrics.failovers.remove(name, namespace, kind)
+        for family, labels in self.metrics.series(self.namespace, self.name):
+            family.remove(*labels)

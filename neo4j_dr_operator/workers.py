@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 FINISH_PATIENCE = 3.0
 """Seconds a worker may take to finish what it has read before it is killed; nothing is lost, only read again."""
 RESTART_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
+SETTLED = (0, 3)
+"""Exit codes of a job that needs no other child: done, and cannot be done."""
 AT_WORK = ("streaming", "shipping")
 """States after which a worker's failures count anew."""
 
@@ -65,16 +67,26 @@ class Worker(Generic[PlanT]):
 class Supervisor(Generic[PlanT]):
     """Keeps exactly the wanted worker running. `changed` is called after every report and every end."""
 
-    def __init__(self, program: str, changed: Callable[[], None]) -> None:
-        """Nothing runs yet. `program`: the subcommand of this package that the child runs."""
-        self._program, self._changed = program, changed
+    def __init__(self, program: str, changed: Callable[[], None], *, job: bool = False) -> None:
+        """Nothing runs yet. `program`: the subcommand of this package that the child runs.
+
+        `job`: it does one thing and ends. A child that has said how it ended (`SETTLED`) is not started again for the
+        same plan; its last report stays in `last`.
+        """
+        self._program, self._changed, self._job = program, changed, job
         self._wanted: PlanT | None = None
         self._worker: Worker[PlanT] | None = None
         self.last: Worker[PlanT] | None = None
         """The child that ended last, while the same plan is still wanted."""
         self._wake = asyncio.Event()
         self._failures = 0
+        self._resting = True
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is wanted and the last child has ended, with nothing on its way to be started."""
+        return self._wanted is None and self._resting
 
     @property
     def worker(self) -> Worker[PlanT] | None:
@@ -118,6 +130,7 @@ class Supervisor(Generic[PlanT]):
         while True:
             self._wake.clear()
             wanted = self._wanted
+            self._resting = wanted is None
             if wanted is None:
                 self.last = None
                 self._changed()
@@ -137,7 +150,11 @@ class Supervisor(Generic[PlanT]):
                     ended.cancel()
             self._worker, self.last = None, worker
             self._changed()
-            if self._wanted is not None and self._wanted.identity() == wanted.identity():
+            if self._wanted is None or self._wanted.identity() != wanted.identity():
+                continue
+            if self._job and worker.process.returncode in SETTLED:
+                await self._wake.wait()
+            else:
                 await self._pause(worker)
 
     async def _pause(self, worker: Worker[PlanT]) -> None:

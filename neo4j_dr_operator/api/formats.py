@@ -191,9 +191,12 @@ Cidr = Annotated[
 Retention = Annotated[
     str,
     Field(min_length=1, max_length=16),
-    Form(r"^[1-9][0-9]{0,5}(h|d|w)$", "must be whole hours, days or weeks, such as 12h, 30d or 4w"),
+    Form(
+        r"^[1-9][0-9]{0,5}(h|d|w)?$",
+        "must be whole hours, days or weeks, such as 12h, 30d or 4w, or a number of snapshots, such as 7",
+    ),
 ]
-"""How long something is kept: whole hours, days or weeks, such as ``30d``."""
+"""How long something is kept, in whole hours, days or weeks, such as ``30d``; or how many of it, such as ``7``."""
 
 Quantity = Annotated[
     str,

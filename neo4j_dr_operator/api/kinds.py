@@ -123,6 +123,8 @@ RESTORE = Kind(
         _PHASE,
         Column("Cluster", ".spec.clusterRef", description="Cluster restored into."),
         Column("Point", ".spec.pointInTime", description="Point in time asked for."),
+        Column("Percent", ".status.percent", "integer", "Share of the work that is done."),
+        Column("Restored to", ".status.restoredTo", description="Commit time of the last transaction restored."),
         _condition("Complete"),
         _AGE,
         _MESSAGE,

@@ -24,6 +24,7 @@ CONDITION_TYPES = (
     "SyncComplete",
     "LogShippingHealthy",
     "BackupHealthy",
+    "ArchiveHealthy",
     "FailoverReady",
     "WithinRPO",
     "PrimaryAvailable",
@@ -88,6 +89,11 @@ class SiteReplication(LinkFigures):
         default=None, description="Age of the newest change of the primary that the standby holds, in seconds."
     )
     position: str | None = Field(default=None, description="Change identifier applied last.")
+    retention_seconds_left: int | None = Field(
+        default=None,
+        description="Seconds until the primary's transaction log drops what is not applied yet, if nothing more is; "
+        "unset while unknown. Looked at by the log shipper.",
+    )
     seed: SeedProgress | None = Field(default=None, description="Progress of the first copy, while it runs.")
     message: str | None = Field(default=None, description="What keeps the link from working, for people.")
 
@@ -115,6 +121,18 @@ class ShippingStatus(StatusModel):
         default=None, description="Age of the newest moment up to which everything is archived, in seconds."
     )
     backlog_transactions: int | None = Field(default=None, description="Transactions not archived yet.")
+    retention_policy: str | None = Field(
+        default=None, description="db.tx_log.rotation.retention_policy of the active site."
+    )
+    retention_seconds_left: int | None = Field(
+        default=None,
+        description="Seconds until the transaction log drops what is not archived yet, if nothing more is; unset while "
+        "unknown: the policy says no age, and the log was not seen to be pruned.",
+    )
+    gap: int | None = Field(
+        default=None,
+        description="Number of the last segment in this epoch that begins behind transactions which are in no archive.",
+    )
     message: str | None = Field(default=None, description="What keeps the shipper from working, for people.")
 
 
@@ -129,21 +147,100 @@ class RecoveryGap(StatusModel):
     reason: str | None = Field(default=None, description="Why it is there.")
 
 
-class RecoveryWindow(StatusModel):
-    """The points in time that can be restored to."""
+class RecoveryFinding(StatusModel):
+    """Something that is wrong with an object of an archive, or that will delete it."""
 
+    kind: str = Field(
+        description="Missing, Truncated, Altered, Unreadable, Expiring (a rule of the bucket deletes it), or Foreign "
+        "(it is none of ours, and harms nothing)."
+    )
+    location: str | None = Field(default=None, description="Archive that it is found in.")
+    name: str | None = Field(default=None, description="The object's key below the location's path.")
+    message: str | None = Field(default=None, description="What was seen, for people.")
+    found_at: Instant | None = Field(default=None, description="When it was first seen.")
+    contained: bool | None = Field(
+        default=None, description="Whether what was committed since the newest whole snapshot does without it."
+    )
+
+
+class RecoveryVerify(StatusModel):
+    """What became of a kubectl neo4j-dr archive verify."""
+
+    request: str = Field(description="Value of the annotation neo4j.neo4j.com/archive-verify-requested-at.")
+    state: str = Field(description="Running, Completed or Failed.")
+    percent: int | None = Field(default=None, description="Share of the objects to read that have been read.")
+    completed_at: Instant | None = Field(default=None, description="When it was done.")
+    message: str | None = Field(default=None, description="Why it could not be done, for people.")
+
+
+class RecoveryWindow(StatusModel):
+    """The points in time that can be restored to, kept true by reading the archive again and again."""
+
+    location: str | None = Field(default=None, description="Archive that the window is of.")
     earliest: Instant | None = Field(default=None, description="The first one.")
-    latest: Instant | None = Field(default=None, description="The last one.")
+    latest: Instant | None = Field(
+        default=None, description="The last one; at rest it is written at every tenth minute only."
+    )
     gaps: list[RecoveryGap] = Field(default_factory=list, description="Spans between them that cannot.")
+    checked_at: Instant | None = Field(default=None, description="When the archive was last looked at.")
+    oldest_unchecked_at: Instant | None = Field(
+        default=None, description="Since when the object that was not read for longest has not been."
+    )
+    objects: int | None = Field(default=None, description="Segments, manifests, chunks and amendments.")
+    bytes: int | None = Field(default=None, description="What those take that were read.")
+    findings: list[RecoveryFinding] = Field(default_factory=list, description="What is wrong, the worst first.")
+    findings_total: int | None = Field(default=None, description="How many there are; not all of them are named.")
+    verify: RecoveryVerify | None = Field(default=None, description="The check that was asked for last.")
+
+
+class RunningBackup(StatusModel):
+    """The snapshot that is being taken."""
+
+    kind: str | None = Field(
+        default=None,
+        description="base: what the log archive starts from; scheduled; requested: by kubectl neo4j-dr backup now.",
+    )
+    why: str | None = Field(default=None, description="Why a base is taken.")
+    started_at: Instant | None = Field(default=None, description="When it began.")
+    state: str | None = Field(default=None, description="attaching, scanning, catching-up or pruning.")
+    percent: int | None = Field(default=None, description="Share of the ids that have been read.")
+    estimated_seconds_left: int | None = Field(default=None, description="Seconds that the reading may still take.")
+    bytes: int | None = Field(default=None, description="Bytes that were put so far.")
+    bytes_deduplicated: int | None = Field(
+        default=None, description="Bytes that were there already and were not put again, before compression."
+    )
+    message: str | None = Field(default=None, description="What it waits for, for people.")
+
+
+class BackupRequest(StatusModel):
+    """What became of a kubectl neo4j-dr backup now."""
+
+    request: str = Field(description="Value of the annotation neo4j.neo4j.com/backup-requested-at.")
+    state: str = Field(description="Running, Completed, Failed or Refused.")
+    at: Instant | None = Field(default=None, description="Since when.")
+    snapshot: str | None = Field(default=None, description="The snapshot that came of it.")
+    message: str | None = Field(default=None, description="Why it was refused or failed, for people.")
 
 
 class BackupStatus(StatusModel):
     """Snapshots taken."""
 
-    last_snapshot: str | None = Field(default=None, description="Name of the newest one.")
+    destination: str | None = Field(default=None, description="Where snapshots go.")
+    last_snapshot: str | None = Field(
+        default=None, description="Name of the newest one that this resource has taken, below the path of destination."
+    )
     last_completed_at: Instant | None = Field(default=None, description="When it was complete.")
+    last_duration_seconds: float | None = Field(default=None, description="How long it took, in seconds.")
+    last_bytes: int | None = Field(default=None, description="Bytes that were put for it.")
+    last_bytes_deduplicated: int | None = Field(
+        default=None, description="Bytes that were there already and were not put again, before compression."
+    )
     next_at: Instant | None = Field(default=None, description="When the next one is due.")
-    snapshots: int | None = Field(default=None, description="Snapshots kept.")
+    snapshots: int | None = Field(default=None, description="Snapshots that are there.")
+    running: RunningBackup | None = Field(default=None, description="The one that is being taken.")
+    requests: list[BackupRequest] = Field(
+        default_factory=list, description="The last ones asked for by hand, newest first."
+    )
     message: str | None = Field(default=None, description="What keeps backups from working, for people.")
 
 
@@ -216,6 +313,12 @@ class FailoverRecord(StatusModel):
     steps: list[FailoverStep] = Field(default_factory=list, description="Steps in order, each with its beginning.")
     fenced_by: str | None = Field(default=None, description="What kept the old primary from writing, such as time.")
     applied_position: str | None = Field(default=None, description="Change identifier applied last before promotion.")
+    drained_from_archive: int | None = Field(
+        default=None,
+        description="Transactions that the standby lacked and took from the archive before it was promoted; unset "
+        "where the archive was not asked: without log shipping, and where the old primary could be read to its end.",
+    )
+    drain_problem: str | None = Field(default=None, description="Why no more was taken from the archive.")
     lost_transactions: int | None = Field(
         default=None, description="Transactions lost; unset until the old primary has been seen again."
     )

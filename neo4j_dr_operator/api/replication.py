@@ -127,6 +127,11 @@ class LogShipping(SpecModel):
     interval: Interval = Field(
         default=Interval("1m"), description="A segment is closed at least so often while there is anything to ship."
     )
+    audit_period: Interval = Field(
+        default=Interval("168h"),
+        description="Every object of the archive, and of the backups', is read and checked once in this time; what is "
+        "new at once.",
+    )
     compression: Literal["gzip"] = Field(default="gzip", description="Compression of segments.")
     encryption: StoreEncryption = Field(default_factory=StoreEncryption, description="Encryption by the store.")
 

@@ -65,7 +65,7 @@ RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
     Missing("spec.monitoring.prometheus.enabled", lambda s: not s.monitoring.prometheus.enabled),
     Missing("spec.monitoring.prometheus.serviceMonitor", lambda s: s.monitoring.prometheus.service_monitor),
     Missing("spec.monitoring.alerting", lambda s: s.monitoring.alerting.enabled),
-    Missing("spec.backup", lambda s: s.backup.enabled),
+    Missing("spec.backup.dedupe", lambda s: s.backup.enabled and not s.backup.dedupe),
 )
 """Fields of a disaster recovery."""
 
@@ -79,8 +79,8 @@ CLUSTER: tuple[Missing[ClusterSpec], ...] = (
 )
 """Fields of a cluster. What describes pods has no meaning for an external cluster, so it is no gap there."""
 
-RESTORE: tuple[Missing[RestoreSpec], ...] = (Missing("spec", lambda s: True),)
-"""Fields of a restore: none is acted on."""
+RESTORE: tuple[Missing[RestoreSpec], ...] = ()
+"""Fields of a restore: all are acted on."""
 
 
 @dataclass(frozen=True)

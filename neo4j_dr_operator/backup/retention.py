@@ -3,7 +3,8 @@
 Kept by age (``30d``): every snapshot of the last 30 days, and the newest one before, from which the first of these days
 is reached. Kept by number: the newest ones. Of segments only those go whose end the oldest kept snapshot names as lying
 before its own, and those of earlier epochs; the last one of an epoch stays, because its chain goes on from it. The
-newest snapshot always stays.
+newest snapshot always stays. While no snapshot is older than the age, no segment goes: those before the first snapshot
+are of no use to a restore, and may be what a standby lacks.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ def keepable(copies: Sequence[Copy], pieces: Collection[Piece], retention: Reten
     """What has to stay at ``now`` (ms since 1970)."""
     ordered = sorted(copies, key=lambda copy: copy.name)
     kept = tuple(ordered[_first_kept(ordered, retention, now) :])
-    if not kept:
-        return Kept((), frozenset(pieces))
+    young = retention.millis is not None and all(copy.latest > now - retention.millis for copy in ordered)
+    if not kept or young:
+        return Kept(kept, frozenset(pieces))
     oldest = kept[0].name
     last: dict[int, int] = {}
     for piece in pieces:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from neo4j_dr_operator import errors
-from neo4j_dr_operator.backup import chunks
+from neo4j_dr_operator.backup import chunks, suspects
 from neo4j_dr_operator.backup.amendments import Amendments
 from neo4j_dr_operator.backup.chunks import Chunk, Cutter, Kind
 from neo4j_dr_operator.backup.config import BackupConfig
@@ -75,6 +75,8 @@ class Snapshot:
         self._chain = Chain(self._bucket, config.archive, config.epoch, config.encryption)
         self._vault = Vault(self._bucket, config.archive, config.encryption, patience.trouble)
         self._known: set[str] = set()
+        self._damaged: frozenset[str] = frozenset()
+        self._last = 0
         self._refs: list[ChunkRef] = []
         self._puts: deque[Future[int]] = deque()
         self._feed = _Feed()
@@ -100,18 +102,23 @@ class Snapshot:
         first = start.position.commit_millis
         latest = max(min(clock, first + MARGIN_MILLIS) if first else clock, amendments.latest)
         covered = max(barrier.commit_millis, now - MARGIN_MILLIS, amendments.latest)
-        self._put(self._manifest(start, amendments, tail, latest, covered))
+        self._put(self._manifest(start, amendments, latest, covered))
         if self._config.retention is not None:
             self._prune()
 
     # -- beginning -------------------------------------------------------------------------------------------------
 
     def _attach(self) -> Tail | None:
-        """The end of the epoch's segments, if any; what the store has is known then."""
+        """The end of the epoch's segments, if any can be read; what the store has is known then."""
         self._chain.probe()
         self._chain.mark_format()
-        tail = self._chain.tail()
-        self._known = set(self._vault.contents())
+        try:
+            tail = self._chain.tail()
+            self._last = tail.number if tail else 0
+        except ArchiveBroken:  # its number is enough: what stands in it was committed before this
+            tail, self._last = None, self._chain.number()
+        self._damaged = suspects.read(self._bucket, self._config.archive)
+        self._known = self._vault.contents().keys() - self._damaged
         return tail
 
     def _begin(self) -> tuple[Start, int]:
@@ -182,11 +189,12 @@ class Snapshot:
                 else:
                     status.relationships += chunk.count
                 if chunk.sha256 in self._known:
+                    status.saved += len(chunk.plain)
                     continue
                 self._known.add(chunk.sha256)
                 self._settle(WAITING)
                 self._faults.at("chunk")
-                self._puts.append(pool.submit(self._vault.put_chunk, chunk))
+                self._puts.append(pool.submit(self._vault.put_chunk, chunk, replace=chunk.sha256 in self._damaged))
         except ValueError as error:
             raise errors.ReplicationError(f"an element cannot be written: {error}") from error
 
@@ -218,14 +226,14 @@ class Snapshot:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def _manifest(self, start: Start, amendments: Amendments, tail: Tail | None, latest: int, covered: int) -> Manifest:
+    def _manifest(self, start: Start, amendments: Amendments, latest: int, covered: int) -> Manifest:
         """See :class:`Manifest` for the two times."""
         rules = self._asked(self._rules)
         config = self._config
         return Manifest(
             archive=config.archive,
             epoch=config.epoch,
-            segment=tail.number if tail else 0,
+            segment=self._last,
             site=config.site,
             database=start.position.database,
             start=start.position.text,

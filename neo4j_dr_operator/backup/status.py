@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.replication.report import Problem, Rate, shown
 
 PERIOD = 1.0
@@ -28,6 +29,12 @@ class JobStatus:
         if state != self.state:
             self.state = state
             self.changed.set()
+
+    def fail(self, error: DrError) -> tuple[str, str]:
+        """The job cannot be done. Reason and message as the report shows them."""
+        self.problem = problem = Problem.of(error)
+        self.become("failed")
+        return problem.reason, problem.message
 
     def line(self) -> dict[str, Any]:
         """The report. ``percent`` is 99 at most before the end; ``rate`` a second."""
@@ -53,13 +60,15 @@ class JobStatus:
 @dataclass
 class BackupStatus(JobStatus):
     """``done`` and ``total`` count ids. ``snapshot``: name of the manifest, once it is there; ``bytes``: what its
-    objects take, as far as they were written now; ``pruned``: objects deleted; ``prune_problem``: why no more were."""
+    objects take, as far as they were written now; ``saved``: what was there already, uncompressed; ``pruned``: objects
+    deleted; ``prune_problem``: why no more were."""
 
     nodes: int = 0
     relationships: int = 0
     chunks: int = 0
     chunks_new: int = 0
     bytes: int = 0
+    saved: int = 0
     amendments: int = 0
     transactions: int = 0
     snapshot: str | None = None
@@ -77,6 +86,7 @@ class BackupStatus(JobStatus):
             "chunks": self.chunks,
             "chunksNew": self.chunks_new,
             "bytes": self.bytes,
+            "saved": self.saved,
             "amendments": self.amendments,
             "transactions": self.transactions,
             "snapshot": self.snapshot,

@@ -43,10 +43,16 @@ class Vault:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def put_chunk(self, chunk: Chunk) -> int:
-        """Add a chunk that was not there; bytes that it takes, also when it is there by now."""
-        data = chunk.packed()
-        self._put(names.chunk(self._archive, chunk.sha256), data)
+    def put_chunk(self, chunk: Chunk, *, replace: bool = False) -> int:
+        """Add a chunk that was not there; bytes that it takes, also when it is there by now.
+
+        ``replace``: what is there is damaged, and is deleted first, since a bucket may refuse to overwrite. The name
+        says what it has to hold, so nothing else can be lost by it.
+        """
+        name, data = names.chunk(self._archive, chunk.sha256), chunk.packed()
+        if replace:
+            self._delete(name)
+        self._put(name, data)
         return len(data)
 
     def put_amendment(self, segment: Segment) -> int:
@@ -70,12 +76,21 @@ class Vault:
                 digest = hashlib.sha256(data).digest()
                 self._encrypted(name, self._bucket.put(name, data, create=True, sha256=digest))
                 return True
-            except errors.PreconditionFailed:
+            except errors.PreconditionFailed as error:
                 if (held := self._look(name)) is not None:
                     self._encrypted(name, held.receipt)
                     return False
+                self._trouble(errors.ObjectStoreUnreachable(error.message, code=error.code))  # refused, yet not there
             except NotEncrypted:
                 raise
+            except errors.ObjectStoreError as error:
+                self._trouble(error)
+
+    def _delete(self, name: str) -> None:
+        while True:
+            try:
+                self._bucket.delete(name)
+                return
             except errors.ObjectStoreError as error:
                 self._trouble(error)
 

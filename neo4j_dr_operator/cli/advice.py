@@ -26,7 +26,7 @@ class Advice:
 
 LOGS = "kubectl -n neo4j-operator-system logs deployment/neo4j-operator-controller-manager"
 NOTHING = Advice("Nothing to do.")
-NOT_PROMOTABLE = frozenset(("seed", "seeding", "reseeding", "returning", "joining", "diverged", "lost"))
+NOT_PROMOTABLE = frozenset(("seed", "seeding", "reseeding", "returning", "joining", "diverged", "lost", "restored"))
 """States of a link whose standby is no consistent prefix: a request to promote it would be refused."""
 
 Rule = Callable[[Facts], Advice | str | None]
@@ -129,6 +129,19 @@ def _promotable(facts: Facts, site: Site) -> bool:
     return site.verdict == "UP" and bool(followed) and followed[0].state not in NOT_PROMOTABLE
 
 
+def _restored(facts: Facts) -> Advice | str | None:
+    site = next(iter(facts.standbys), None)
+    if facts.phase == "Restoring":
+        return "Wait for the restore (kubectl get n4r): while it is at work nothing is replicated and nobody promoted."
+    if facts.phase != "Restored" or site is None:
+        return None
+    sentence = (
+        f"{site.cluster} holds what a restore has put there, follows nobody and cannot be promoted: take from it what "
+        "you need, then have it follow again; until then there is no standby."
+    )
+    return Advice(sentence, (patch(facts, {"sync": {"reseed": site.name}}),))
+
+
 def _standby_down(facts: Facts) -> str | None:
     site = next((site for site in facts.standbys if site.verdict in ("DOWN", "DEGRADED")), None)
     if site is None:
@@ -205,6 +218,7 @@ _RULES: tuple[Rule, ...] = (
     _absent,
     _apart,
     _active_down,
+    _restored,
     _standby_down,
     _asked,
     _on_the_way,

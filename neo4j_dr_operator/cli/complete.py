@@ -48,6 +48,9 @@ def proposals(words: Sequence[str]) -> tuple[list[str], str]:
         return _starting(last, options), NO_FILES
     if chosen is None:
         return _starting(last, [command.name for command in COMMANDS]), NO_FILES
+    word = next((action for action in part._actions if not action.option_strings and action.choices), None)
+    if word is not None and word.choices is not None and not set(before) & {str(choice) for choice in word.choices}:
+        return _starting(last, word.choices), NO_FILES
     if not any(action.dest == "name" for action in part._actions):
         return [], NO_FILES
     return _starting(last, _resources(parser, before)), NO_FILES

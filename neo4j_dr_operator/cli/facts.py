@@ -102,6 +102,8 @@ class Change:
     duration: float | None = None
     steps: tuple[tuple[str, datetime | None], ...] = ()
     fenced_by: str | None = None
+    drained: float | None = None
+    drain_problem: str | None = None
     lost_transactions: float | None = None
     lost_seconds: float | None = None
     within_rto: bool | None = None
@@ -320,6 +322,8 @@ def _recorded(item: Document) -> Change:
         duration=raw.number(item, "durationSeconds"),
         steps=_steps(item, raw.instant),
         fenced_by=raw.text(item, "fencedBy"),
+        drained=raw.number(item, "drainedFromArchive"),
+        drain_problem=raw.text(item, "drainProblem"),
         lost_transactions=raw.number(item, "lostTransactions"),
         lost_seconds=raw.number(item, "lostSeconds"),
         within_rto=raw.flag(item, "withinRTO"),

@@ -187,9 +187,22 @@ def _backup(page: Page, backup: Document) -> None:
     parts += [count(kept, "snapshot")] if kept is not None else []
     parts += [f"next at {clock(due)}"] if due is not None else []
     page.text(", ".join(parts))
+    running = raw.part(backup, "running")
+    if running:
+        page.text(_under_way(running), hang=2)
     message = raw.text(backup, "message")
     if message:
         page.text(message, hang=2)
+
+
+def _under_way(running: Document) -> str:
+    percent, left = raw.whole(running, "percent"), raw.number(running, "estimatedSecondsLeft")
+    parts = [f"now: {raw.text(running, 'kind') or 'one'}"]
+    parts += [state] if (state := raw.text(running, "state")) else []
+    parts += [f"{percent} %"] if percent is not None else []
+    parts += [f"about {span_of_time(left)} left"] if left is not None else []
+    parts += [f"waits: {waits}"] if (waits := raw.text(running, "message")) else []
+    return ", ".join(parts)
 
 
 def _window(page: Page, window: Document) -> None:
@@ -266,11 +279,18 @@ def history(page: Page, facts: Facts) -> None:
         epoch = "" if change.epoch is None else f", epoch {change.epoch}"
         page.text(f"{when}{change.kind} {path}: {change.result}{took}{epoch}", style, hang=2)
         page.nested(_cost(change), 2, "dim")
+        if change.drained or change.drain_problem:
+            page.nested(_drained(change), 2, "dim")
         if change.reason:
             page.nested(change.reason, 2, "dim")
     older = len(facts.history) - HISTORY_SHOWN
     if older > 0:
         page.text(f"and {count(older, 'older change')} (-o yaml shows all)", "dim")
+
+
+def _drained(change: Change) -> str:
+    taken = f"{count(change.drained or 0, 'transaction')} taken from the archive"
+    return f"{taken}, no more because of {change.drain_problem}" if change.drain_problem else taken
 
 
 def _cost(change: Change) -> str:

@@ -22,7 +22,8 @@ MEANINGS = {
     "ReplicationSynced": "read-only primary, its final position applied: a switchover loses nothing",
     "SyncComplete": "the requested sync has been done since the last promotion",
     "LogShippingHealthy": "the archive is up to date: what it lacks cannot be restored",
-    "BackupHealthy": "the last scheduled backup succeeded",
+    "BackupHealthy": "every snapshot that was due is there, and the log archive has one to start from",
+    "ArchiveHealthy": "everything in the archives that a recovery may need is there, and as it was put",
     "FailoverReady": "the standby can take over by itself",
     "WithinRPO": "the standby lags less than failover.rpo allows to be lost",
     "PrimaryAvailable": "the active site answers",
@@ -44,7 +45,8 @@ _WANTED: dict[str, Callable[[Document], bool]] = {
     "FailoverReady": lambda spec: raw.flag(spec, "failover", "automatic") is True,
     "WithinRPO": lambda spec: raw.text(spec, "failover", "rpo") is not None,
     "LogShippingHealthy": _shipping,
-    "BackupHealthy": lambda spec: raw.flag(spec, "backup", "enabled") is True,
+    "BackupHealthy": lambda spec: raw.flag(spec, "backup", "enabled") is True or _shipping(spec),
+    "ArchiveHealthy": lambda spec: raw.flag(spec, "backup", "enabled") is True or _shipping(spec),
 }
 """Conditions that are to be True, each where its spec asks for it."""
 
@@ -60,7 +62,7 @@ def mark(condition: Condition, spec: Document) -> Mark:
     if condition.status == "True":
         return "rest" if (condition.type, condition.reason) in _CAUTIONS else "good"
     wanted = _WANTED.get(condition.type)
-    if wanted is None or not wanted(spec):
+    if wanted is None or not wanted(spec) or condition.reason == "NotConfigured":
         return "rest"
     return "bad" if condition.status == "False" else "unknown"
 

@@ -112,28 +112,49 @@ async def resolve(
 ) -> Resolved:
     """The two ways to a site's cluster. Raises Unresolved, PlainBoltRefused; no connection is made."""
     address = address_of(site, specs, spec, namespace)
-    return await _ways(secrets, namespace, spec.cluster_of(site), specs[site], address, spec)
+    how = _How(spec.encrypted_links, spec.failover.health_check.timeout.seconds)
+    return await _ways(secrets, namespace, spec.cluster_of(site), specs[site], address, how)
 
 
 async def resolve_follower(
     secrets: Secrets, namespace: str, name: str, cluster: ClusterSpec, spec: DisasterRecoverySpec
 ) -> Resolved:
     """The two ways to the cluster `name` of a follower: its `external.uri`, else its Service. Raises as `resolve`."""
+    how = _How(spec.encrypted_links, spec.failover.health_check.timeout.seconds)
+    return await _ways(secrets, namespace, name, cluster, _own_address(namespace, name, cluster, how), how)
+
+
+async def resolve_alone(secrets: Secrets, namespace: str, name: str, cluster: ClusterSpec, timeout: float) -> Resolved:
+    """The two ways to a cluster that no disaster recovery resource names. `timeout`: seconds for one query.
+
+    Raises Unresolved.
+    """
+    how = _How(encrypted=False, timeout=timeout)
+    return await _ways(secrets, namespace, name, cluster, _own_address(namespace, name, cluster, how), how)
+
+
+@dataclass(frozen=True)
+class _How:
+    """Whether plain Bolt is refused, and the seconds that one query may take."""
+
+    encrypted: bool
+    timeout: float
+
+
+def _own_address(namespace: str, name: str, cluster: ClusterSpec, how: _How) -> Address:
     if cluster.external is not None:
-        address = Address(cluster.external.uri, "spec.external.uri", name)
-    else:
-        scheme = "neo4j+s" if spec.encrypted_links else "neo4j"
-        address = Address(f"{scheme}://{name}.{namespace}.svc.cluster.local:{BOLT_PORT}", "Service", "")
-    return await _ways(secrets, namespace, name, cluster, address, spec)
+        return Address(cluster.external.uri, "spec.external.uri", name)
+    scheme = "neo4j+s" if how.encrypted else "neo4j"
+    return Address(f"{scheme}://{name}.{namespace}.svc.cluster.local:{BOLT_PORT}", "Service", "")
 
 
 async def _ways(
-    secrets: Secrets, namespace: str, name: str, cluster: ClusterSpec, address: Address, spec: DisasterRecoverySpec
+    secrets: Secrets, namespace: str, name: str, cluster: ClusterSpec, address: Address, how: _How
 ) -> Resolved:
     link, external, ca = None, cluster.external, None
     if external is not None and external.replication_uri is not None:
         link = Address(external.replication_uri, "spec.external.replicationUri", name)
-    if spec.encrypted_links:
+    if how.encrypted:
         for each in (address, link or address):
             _refuse_plain(name, each)
     secret = cluster.auth.admin_secret
@@ -142,10 +163,9 @@ async def _ways(
     ca_secret = external.ca_secret if external is not None else None
     if ca_secret is not None:
         ca = await _authority(secrets, namespace, ca_secret, name)
-    timeout = spec.failover.health_check.timeout.seconds
 
     def way(to: Address) -> tuple[Endpoint, Place]:
-        endpoint = Endpoint(to.uri, user, password, ca=ca, timeout=timeout)
+        endpoint = Endpoint(to.uri, user, password, ca=ca, timeout=how.timeout)
         return endpoint, Place(name, endpoint.address, to.source, to.of, secret, ca_secret)
 
     (own, place), (links, link_place) = way(address), way(link or address)

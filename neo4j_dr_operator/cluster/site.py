@@ -12,20 +12,26 @@ from typing import Any, Literal
 
 from neo4j_dr_operator.errors import FenceBroken, PositionLost, QueryFailed, Stale
 from neo4j_dr_operator.failover.state import Site, link_name, other
-from neo4j_dr_operator.failover.view import Assessment, Claimed, Mark
+from neo4j_dr_operator.failover.view import Assessment, Claimed, Mark, RestoreMark
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
 from neo4j_dr_operator.graph.cypher import ALREADY_MADE
+from neo4j_dr_operator.graph.note import STANDING
 from neo4j_dr_operator.graph.position import Position
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT __neo4jdr_site IF NOT EXISTS FOR (s:`__Neo4jDRSite`) REQUIRE s.key IS UNIQUE",
     "CREATE CONSTRAINT __neo4jdr_link IF NOT EXISTS FOR (l:`__Neo4jDRLink`) REQUIRE l.link IS UNIQUE",
 )
-LOOK = """
+LOOK = (
+    """
 OPTIONAL MATCH (s:`__Neo4jDRSite` {key: 'site'})
 OPTIONAL MATCH (l:`__Neo4jDRLink` {link: $inbound})
-RETURN s {.*} AS site, l {.phase, .epoch} AS link, COLLECT { MATCH (k:`__Neo4jDRLink`) RETURN k.link } AS links
+RETURN s {.*} AS site, l {.phase, .epoch} AS link, COLLECT { MATCH (k:`__Neo4jDRLink`) RETURN k.link } AS links,
+  COLLECT { """
+    + STANDING
+    + """ RETURN r {.restore, .complete} } AS restores
 """
+)
 MARK = """
 MERGE (s:`__Neo4jDR`:`__Neo4jDRSite` {key: 'site'})
   ON CREATE SET s.epoch = 0, s.role = 'standby', s.dr = $dr, s.site = $site
@@ -101,13 +107,14 @@ async def prepare(db: AsyncDatabase, timeout: float) -> None:
 
 
 async def look(db: AsyncDatabase, inbound: str, timeout: float) -> Mark:
-    """Read the site node and the phase of `inbound`, the link that fills this database."""
+    """Read the site node, the phase of `inbound`, the link that fills this database, and a restore's note."""
     rows = await db.run(LOOK, timeout=timeout, inbound=inbound)
     node, link = rows[0]["site"], rows[0]["link"] or {}
     links: dict[str, Any] = {
         "inbound_phase": link.get("phase"),
         "inbound_epoch": link.get("epoch") or 0,
         "links": tuple(sorted(rows[0]["links"])),
+        "restore": next((RestoreMark(r["restore"], bool(r["complete"])) for r in rows[0]["restores"]), None),
     }
     if node is None:
         return Mark("absent", 0, **links)

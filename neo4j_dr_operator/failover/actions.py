@@ -18,10 +18,27 @@ class LinkPlan:
     origin: Literal["seed", "attach", "handover"]
     barrier: str | None = None
     reseed: str | None = None
+    supersedes: str | None = None
 
     @property
     def name(self) -> str:
         """Its name in the target's bookkeeping."""
+        return link_name(self.source, self.target)
+
+
+@dataclass(frozen=True)
+class DrainPlan:
+    """The drain that should run: into the link from `source` to `target`, claimed at `epoch`, comes what the archive
+    has of `archive_epoch`, in which `source` was active."""
+
+    source: Site
+    target: Site
+    epoch: int
+    archive_epoch: int
+
+    @property
+    def name(self) -> str:
+        """The link's name in the target's bookkeeping."""
         return link_name(self.source, self.target)
 
 
@@ -30,13 +47,20 @@ def link_for(state: ControlState, epoch: int | None = None) -> LinkPlan | None:
     at = state.epoch if epoch is None else epoch
     match state.standby:
         case "following":
-            return LinkPlan(state.active, state.standby_site, at, _origin(state), reseed=state.ticket)
+            return LinkPlan(
+                state.active, state.standby_site, at, _origin(state), reseed=state.ticket, supersedes=_over(state)
+            )
         case "seed":
-            return LinkPlan(state.active, state.standby_site, at, "seed", reseed=state.ticket)
+            return LinkPlan(state.active, state.standby_site, at, "seed", reseed=state.ticket, supersedes=_over(state))
         case "joining":
             return LinkPlan(state.active, state.standby_site, at, "handover", state.barrier)
         case _:
             return None
+
+
+def _over(state: ControlState) -> str | None:
+    """The restore that a filling anew ends."""
+    return state.resumed or None if state.ticket is not None else None
 
 
 def _origin(state: ControlState) -> Literal["seed", "attach"]:
@@ -150,4 +174,5 @@ class Decision:
     actions: tuple[Action, ...] = ()
     link: LinkPlan | None = None
     holder: Site | None = None
+    drain: DrainPlan | None = None
     notes: tuple[str, ...] = field(default=())

@@ -96,6 +96,8 @@ def adopt(state: ControlState, desired: Desired, seen: Seen, dr: str) -> Decisio
             "barrier": barrier,
             "restricted": list(SITES),
             "standby_reason": "",
+            "restored": "",
+            "resumed": "",
             "operation": None,
             "synced": None,
             "sync": None,
@@ -114,10 +116,12 @@ def _active(marks: dict[Site, Mark], seen: Seen) -> Site | None:
     return max(primaries, key=lambda site: marks[site].epoch, default=None)
 
 
-def _standing(mark: Mark | None, epoch: int) -> Literal["seed", "following", "returning", "joining"]:
+def _standing(mark: Mark | None, epoch: int) -> Literal["seed", "following", "returning", "joining", "restored"]:
     """Where the other site stands. A link that streams was never frozen by a promotion, at whatever epoch it is."""
     if mark is None:
         return "seed" if epoch == 1 else "returning"
+    if mark.restore is not None:
+        return "restored"
     if mark.inbound_phase == "streaming" and mark.role != "primary":
         return "following"
     if mark.inbound_phase == "handover" and mark.inbound_epoch == epoch:

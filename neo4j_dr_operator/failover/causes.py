@@ -13,7 +13,15 @@ from neo4j_dr_operator.health.verdict import Verdict
 Cause = tuple[str, str]
 """A reason and a sentence."""
 
-DECIDED = ("OwnedByAnother", "OtherStandby", "SameDatabase", "TargetNotEmpty", "ChangeCaptureDisabled")
+DECIDED = (
+    "OwnedByAnother",
+    "OtherStandby",
+    "SameDatabase",
+    "TargetNotEmpty",
+    "ChangeCaptureDisabled",
+    "Restored",
+    "RestoreUnderWay",
+)
 """Refusals of the machine, which are the first word of its sentence."""
 PASSING = ("Stale",)
 """What a link reports while it is being brought to another epoch."""

@@ -11,8 +11,8 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -20,30 +20,32 @@ from pydantic import ValidationError
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import DrError, KubernetesError
-from neo4j_dr_operator.failover import due, publish
+from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume, Decision
-from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.archivist import Archivist, Wired
+from neo4j_dr_operator.failover.aside import Aside
 from neo4j_dr_operator.failover.desired import Body, desired_of
+from neo4j_dr_operator.failover.drainer import Drainer
 from neo4j_dr_operator.failover.executor import Executor
-from neo4j_dr_operator.failover.follower_status import standby_news
 from neo4j_dr_operator.failover.followers import Followers
 from neo4j_dr_operator.failover.following import Moment
+from neo4j_dr_operator.failover.holds import Holds
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
-from neo4j_dr_operator.failover.plans import link_config, ship_config
+from neo4j_dr_operator.failover.plans import drain_config, link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
-from neo4j_dr_operator.failover.references import Clusters, References, regions_of
+from neo4j_dr_operator.failover.references import References, regions_of
+from neo4j_dr_operator.failover.reporting import Reporter, Running
 from neo4j_dr_operator.failover.reseed import advised
 from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.several import Several
-from neo4j_dr_operator.failover.sight import link_lag, link_view, shipping_view
+from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
-from neo4j_dr_operator.failover.telling import News, Teller, news
-from neo4j_dr_operator.failover.view import Desired, Now, Seen, ShippingView
-from neo4j_dr_operator.health.advice import Place
+from neo4j_dr_operator.failover.telling import News, Teller
+from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
 from neo4j_dr_operator.shipping.supervision import ShipConfig
@@ -61,11 +63,14 @@ class Api(ResourceApi, Secrets, Protocol):
 
 @dataclass(frozen=True)
 class Wiring:
-    """What all controllers share: the API, this operator's name, and the cluster bodies seen so far by name."""
+    """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, which of them
+    restores hold, and whether a restore reads an archive (`<namespace>/<name>`)."""
 
     api: Api
     operator: str
     cluster: Callable[[str, str], Body | None]
+    holds: Holds = field(default_factory=Holds)
+    reading: Callable[[str], bool] = field(default=lambda _: False)
 
 
 class RecoveryController:
@@ -76,31 +81,60 @@ class RecoveryController:
         meta = body["metadata"]
         self.namespace, self.name = meta["namespace"], meta["name"]
         self.dr, self.uid = f"{self.namespace}/{self.name}", meta["uid"]
-        self._wiring, self._metrics, self._meter = wiring, metrics, Meter(metrics)
+        self._wiring, self._metrics = wiring, metrics
         self._wake = asyncio.Event()
         self._writer = StatusWriter(wiring.api, self.namespace, self.name)
         self._teller = Teller(self._writer.event)
         self._supervisor = LinkSupervisor(self._reported)
         self._shipper: Supervisor[ShipConfig] = Supervisor("ship", self._noticed)
+        self._drainer = Drainer(self._noticed)
         self._sites: dict[Site, SiteRuntime] = {site: self._site(site) for site in SITES}
         names = self.namespace, self.name
         self._references = References(wiring.api, wiring.cluster, names, wiring.operator, self._sites)
         followers = Followers(wiring.api, wiring.cluster, names, self._sites, metrics, self._noticed)
+        followers.held = wiring.holds.held
         self._several = Several(followers, self._writer, names)
         self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
+        body_of, restoring = (lambda: self._writer.body), (lambda: wiring.reading(self.dr))
+        wired = Wired(self.dr, wiring.operator, self._sites, self._references, body_of, self._teller, metrics)
+        self._archivist = Archivist(wired, self._noticed, restoring)
+        running = Running(
+            self._sites,
+            self._supervisor,
+            self._shipper,
+            self._pulse,
+            self._references,
+            self._several,
+            self._archivist,
+        )
+        self._report = Reporter(self.name, running, self._writer, self._teller, Meter(metrics), self._stored, self.wake)
         self._executor = Executor(self.dr, self._sites, self._consume, self._may_open, self.wake)
         self._state: ControlState | None = None
-        self._control: object = None
+        self._control: Any = None
         self._step: tuple[object, float] = (None, time.monotonic())
         self._spec: DisasterRecoverySpec | None = None
         self._desired: Desired | None = None
         self._looked: object = None
-        self._restless, self._began = True, time.monotonic()
+        self._restless = True
+        self._aside = Aside(
+            wiring.holds,
+            self.namespace,
+            self._supervisor,
+            self._several,
+            lambda: self._spec,
+            lambda: self._state,
+            self._probe_again,
+        )
+        wiring.holds.join(self)
         self.update(body)
         self._task = asyncio.create_task(self._run(), name=f"recovery-{self.dr}")
 
     def _site(self, site: Site) -> SiteRuntime:
         return SiteRuntime(site, self._noticed, lambda: self._metrics.failed_probe(site))
+
+    def _probe_again(self) -> None:
+        for runtime in self._sites.values():
+            runtime.soon()
 
     def wake(self) -> None:
         """Look again now."""
@@ -108,25 +142,28 @@ class RecoveryController:
 
     def _noticed(self) -> None:
         """A probe, a look at the witness or a report: look again where that can make a difference."""
+        self._wiring.holds.noticed()
         if self._restless or (self._desired is not None and self._essence(self._see(self._desired)) != self._looked):
             self.wake()
 
     def _essence(self, seen: Seen) -> object:
-        return due.essence(seen, self._shipping), self._several.essence(
-            self._moment(self._state or ControlState(), seen)
-        )
+        several = self._several.essence(self._moment(self._state or ControlState(), seen))
+        return due.essence(seen, self._report.shipping), several, self._archivist.essence()
 
     def _reported(self) -> None:
         """The link's worker has reported, or ended."""
         if self._state is not None:
-            worker = self._supervisor.worker
-            self._meter.take_link(link_lag(worker, self._state, self._beating, time.time()), worker)
+            self._report.linked(self._state)
         self._noticed()
 
     def update(self, body: Body) -> None:
         """Take in a newer body of the resource; what this operator has written itself is no news."""
         if self._writer.update(body):
             self.wake()
+
+    def stands_aside(self, namespace: str, cluster: str) -> bool:
+        """Whether none of its links runs into or out of this cluster, nor will begin to while it is held."""
+        return self._aside.stands_aside(namespace, cluster)
 
     def refers_to(self, cluster: str) -> bool:
         """Whether this resource is about a cluster of its namespace."""
@@ -149,7 +186,10 @@ class RecoveryController:
         await self._executor.close()
         await self._supervisor.close()
         await self._shipper.close()
+        await self._drainer.close()
+        await self._archivist.close()
         await self._several.close()
+        self._wiring.holds.leave(self)
         for runtime in self._sites.values():
             await runtime.close()
         self._metrics.remove()
@@ -177,6 +217,7 @@ class RecoveryController:
     async def _reconcile(self) -> float:
         """One round; gives the seconds until the next one, zero when the state moved."""
         self._load()
+        self._aside.step()
         self._desired = None
         try:
             spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
@@ -200,30 +241,27 @@ class RecoveryController:
         desired = desired_of(self._writer.body, spec, clusters)
         state = self._state = self._several.pinned(self._state or ControlState())
         seen = self._see(desired)
+        state = self._archivist.keep(state, spec, seen, self._report.shipping)  # counts once it is stored, not before
         self._desired, self._looked = desired, self._essence(seen)
         silence = max(3.0, spec.failover.health_check.timeout.seconds)
         decision = decide(state, desired, seen, self._now(state), self.dr, silence)
         log.debug("%s: %s", self.dr, decision.why)
         moved = decision.state != state
         acquainted = due.acquainted(decision, seen) and self._several.acquainted(self._moment(state, seen))
-        if not moved and not acquainted and self._told():
+        if not moved and not acquainted and self._report.told():
             self._act(decision)
             return due.TICK
-        if not await self._store(decision, desired, seen, spec, clusters):
+        if not await self._report.store(decision, desired, seen, spec, clusters):
             self._state = None
             return 0.0
+        self._state = decision.state
         if moved:
             self._moved(state, decision)
             return 0.0
         self._act(decision)
         self._restless = due.under_way(decision, seen)
-        return min(due.pause(decision, seen), max(due.TICK, again - time.monotonic()))
-
-    def _told(self) -> bool:
-        """Whether what is stored is newer than what this process can know: it has just begun, the resource has not."""
-        status, generation = self._writer.status, self._writer.body["metadata"].get("generation")
-        new = not status.get("conditions") or status.get("observedGeneration") != generation
-        return not new and time.monotonic() - self._began < due.BEGINNING
+        again = min(again - time.monotonic(), self._archivist.pause)
+        return min(due.pause(decision, seen), max(due.TICK, again))
 
     def _load(self) -> None:
         """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
@@ -231,6 +269,10 @@ class RecoveryController:
         if self._state is None or control != self._control:
             self._state = ControlState.model_validate(control) if control else ControlState()
             self._control = control
+
+    def _stored(self) -> None:
+        """The status, and in it the state, is what this operator has just stored."""
+        self._control = self._writer.status.get("control")
 
     def _now(self, state: ControlState) -> Now:
         key = (state.operation.epoch, state.operation.step) if state.operation is not None else None
@@ -245,7 +287,8 @@ class RecoveryController:
         facts, keeper = self._executor.facts, self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
-            link=advised(link_view(self._supervisor.speaking, time.time(), self._places), self.name),
+            link=advised(link_view(self._supervisor.speaking, time.time(), self._report.places), self.name),
+            drain=self._drainer.view(),
             witness=keeper.view() if keeper is not None and desired.witness else None,
             readings=tuple(facts.readings),
             assessment=facts.assessment,
@@ -258,24 +301,11 @@ class RecoveryController:
             failed=facts.failed,
             unresolved=dict(self._references.problems),
             blocked=facts.blocked,
+            held=self._aside.held(),
         )
 
-    @property
-    def _shipping(self) -> ShippingView | None:
-        return shipping_view(self._shipper.worker or self._shipper.last, self._places)
-
     def _moment(self, state: ControlState, seen: Seen) -> Moment:
-        """The pair, as its followers see it."""
-        rpo, reseed = None, False
-        if self._spec is not None:
-            rpo, reseed = self._spec.failover.rpo, self._spec.replication.reseed == "automatic"
-        lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
-        return Moment(state, seen, lag, self._beating, time.time(), rpo.seconds if rpo is not None else None, reseed)
-
-    @property
-    def _places(self) -> dict[Site, Place]:
-        """What people call the links' way to each site."""
-        return {site: runtime.link_place for site, runtime in self._sites.items()}
+        return self._report.moment(state, seen, self._spec)
 
     # -- effects ----------------------------------------------------------------------------------------------------
 
@@ -284,7 +314,11 @@ class RecoveryController:
         self._pulse.hold(Holder(decision.holder, state.epoch) if decision.holder is not None else None)
         if self._spec is not None:
             self._supervisor.want(link_config(decision.link, self._spec, self._sites))
-            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, self._references.archive))
+            archive = self._references.archive
+            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, archive))
+            drain = drain_config(self.dr, decision.drain, self._spec, self._sites, archive)
+            self._drainer.want(drain, shipping=self._shipper.worker is not None)
+            self._archivist.act(state, self._spec, self._control)
         if self._desired is not None:
             self._several.act(self._moment(state, self._see(self._desired)))
         self._executor.start(decision.actions)
@@ -300,7 +334,7 @@ class RecoveryController:
         await self._writer.consume(action, cluster)
 
     def _moved(self, before: ControlState, decision: Decision) -> None:
-        """The machine moved: log it and count it. `_put` has told what conditions turned; here only what they hide."""
+        """The machine moved: log it and count it. What turned has been told of; here only what that hides."""
         after = decision.state
         self._state = after
         log.info("%s: %s", self.dr, decision.why)
@@ -313,77 +347,12 @@ class RecoveryController:
         if decision.notes:
             self._teller.tell(News("Operation", "Warning", decision.why.partition(":")[0], decision.why))
 
-    # -- reports ----------------------------------------------------------------------------------------------------
-
-    def _context(self, spec: DisasterRecoverySpec, why: str, lag: float | None) -> publish.Context:
-        worker = self._supervisor.worker
-        return publish.Context(
-            spec=spec,
-            generation=int(self._writer.body["metadata"].get("generation") or 0),
-            wall=time.time(),
-            why=why,
-            lag=lag,
-            link_report=worker.report if worker is not None else {},
-            objectives=self._references.objectives(spec, lag, self._shipping, time.time()),
-            since={site: self._writer.since(site, runtime.health) for site, runtime in self._sites.items()},
-            places={site: runtime.place for site, runtime in self._sites.items()},
-        )
-
-    async def _store(
-        self,
-        decision: Decision,
-        desired: Desired,
-        seen: Seen,
-        spec: DisasterRecoverySpec,
-        clusters: Clusters,
-    ) -> bool:
-        """Store status and cluster statuses; False when another operator was first."""
-        state = decision.state
-        lag = link_lag(self._supervisor.worker, state, self._beating, time.time())
-        self._meter.take(seen, lag, self._supervisor.worker)
-        context = self._context(spec, decision.why, lag)
-        self._meter.take_archive(context.objectives, self._shipper.worker)
-        moment = self._moment(state, seen)
-        status = publish.recovery_status(state, desired, seen, self._writer.status, context)
-        if not await self._put({**status, **self._several.status(moment, status)}):
-            return False
-        self._control = self._writer.status.get("control")
-        for site, (body, own) in clusters.items():
-            name = body["metadata"]["name"]
-            generation = int(body["metadata"].get("generation") or 0)
-            stored = self._writer.cluster_status(name) or {}
-            if state.epoch == 0 and stored.get("recovery") not in (None, self.name):
-                continue  # it belongs to another resource, which says how it is
-            document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
-            if not await self._writer.store_cluster(name, document):
-                self.wake()
-        if not await self._several.store_clusters(moment):
-            self.wake()
-        return True
-
-    async def _put(self, status: Mapping[str, Any]) -> bool:
-        """Store the resource's status and tell what turned; False when another operator was first."""
-        old = self._writer.status
-        if not await self._writer.store(status):
-            return False
-        new = self._writer.status
-        turned = news(old.get("conditions") or [], new.get("conditions") or [])
-        for each in [*turned, *standby_news(old.get("secondaryClusters") or [], new.get("secondaryClusters") or [])]:
-            self._teller.tell(each)
-        return True
-
-    @property
-    def _beating(self) -> bool:
-        return self._pulse.holder is not None
-
     async def _not_ready(self, reason: str, message: str) -> float:
         """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
-        if self._told():  # not everything that is there has been seen yet: an event will wake us, or time
+        if self._report.told():  # not everything that is there has been seen yet: an event will wake us, or time
             self._restless = False
-            return max(due.TICK, self._began + due.BEGINNING - time.monotonic())
-        generation = int(self._writer.body["metadata"].get("generation") or 0)
-        claim = Claim("Ready", False, reason, message)
-        await self._put(publish.not_ready(self._writer.status, claim, generation, time.time(), self._several.told))
+            return max(due.TICK, self._report.began + due.BEGINNING - time.monotonic())
+        await self._report.not_ready(reason, message)
         self._restless = False
         return due.IDLE
 

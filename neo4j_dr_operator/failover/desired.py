@@ -58,6 +58,7 @@ def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, t
         read_only=read_only,
         witness=spec.witness is not None,
         witness_beside=_beside(spec, clusters),
+        archive=spec.replication.log_shipping.enabled,
     )
 
 

@@ -64,5 +64,12 @@ def essence(seen: Seen, shipping: ShippingView | None) -> tuple[object, ...]:
     """
     sites = {site: replace(view, access_at=0.0) for site, view in seen.sites.items()}
     link = seen.link and replace(seen.link, cursor=None, cursor_tx=-1, read_age=None)
-    shipped = shipping and (shipping.site, shipping.epoch, shipping.state, shipping.reason, shipping.message)
-    return replace(seen, sites=sites, link=link), shipped
+    shipped = shipping and (
+        shipping.site,
+        shipping.epoch,
+        shipping.state,
+        shipping.reason,
+        shipping.message,
+        shipping.gap,
+    )
+    return replace(seen, sites=sites, link=link, drain=None), shipped

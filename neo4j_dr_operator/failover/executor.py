@@ -62,6 +62,8 @@ class Facts:
     barrier: str | None = None
     beaten: int = 0
     failed: str | None = None
+    step: int = 0
+    """Grows with every step; what was begun in an earlier one and fails late says nothing about this one."""
     refused: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What people have to mend before an action can succeed: its name, with the reason and sentence of the refusal."""
 
@@ -72,8 +74,13 @@ class Facts:
 
     def new_step(self) -> None:
         """Forget what only counts within one step."""
+        self.step += 1
         self.failed = None
         self.lease_refused = None
+
+
+class LeaseRefused(DrError):
+    """The witness is held by somebody else: trying again within this step is of no use."""
 
 
 class Executor:
@@ -103,7 +110,7 @@ class Executor:
         self._not_before = {action: at for action, at in self._not_before.items() if at > now}
         for action in actions:
             if action not in self._running and action not in self._not_before:
-                task = asyncio.create_task(self._guarded(action), name=type(action).__name__)
+                task = asyncio.create_task(self._guarded(action, self.facts.step), name=type(action).__name__)
                 self._running[action] = task
 
     async def close(self) -> None:
@@ -113,25 +120,32 @@ class Executor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _guarded(self, action: Action) -> None:
+    async def _guarded(self, action: Action, step: int) -> None:
         try:
             async with asyncio.timeout(ACTION_TIMEOUT):
                 await self._run(action)
             self.facts.refused.pop(type(action).__name__, None)
+        except LeaseRefused as error:
+            if step == self.facts.step:
+                self.facts.lease_refused = error.message
         except (DrError, TimeoutError) as error:
             if isinstance(error, REFUSALS):
                 self.facts.refused[type(action).__name__] = (error.reason, self._explained(action, error))
             reason = error.reason if isinstance(error, DrError) else "TimedOut"
-            self.facts.failed = f"{reason}: {error}"
+            self._failed(step, f"{reason}: {error}")
             self._not_before[action] = time.monotonic() + RETRY_PAUSE
             log.warning("%s of %s failed: %s: %s", type(action).__name__, self._dr, reason, error)
         except Exception:  # the boundary of one action: a mistake of ours is a failed action, not an endless one
-            self.facts.failed = f"InternalError: {type(action).__name__}"
+            self._failed(step, f"InternalError: {type(action).__name__}")
             self._not_before[action] = time.monotonic() + 10 * RETRY_PAUSE
             log.exception("%s of %s failed", type(action).__name__, self._dr)
         finally:
             self._running.pop(action, None)
             self._changed()
+
+    def _failed(self, step: int, said: str) -> None:
+        if step == self.facts.step:
+            self.facts.failed = said
 
     def _explained(self, action: Action, error: DrError) -> str:
         match action:
@@ -218,7 +232,7 @@ class Executor:
             # Held as far as this process has watched: after a restart a whole term must be watched again.
             raise DrError(refusal)
         else:
-            self.facts.lease_refused = refusal
+            raise LeaseRefused(refusal)
 
     async def _promote(self, action: Promote, timeout: float) -> None:
         if action.guard is not None:

@@ -154,6 +154,8 @@ class Followers:
         self._metrics, self._changed = metrics, changed
         self._runtimes: dict[str, _Runtime] = {}
         self._ending: list[_Runtime] = []
+        self.held: Callable[[str, str], str | None] = lambda _, __: None
+        """The restore that holds a cluster, by namespace and name."""
         self._spec: DisasterRecoverySpec | None = None
 
     @property
@@ -289,7 +291,30 @@ class Followers:
             if standing.renew and each.view.link is not None:
                 runtime.renew(each.view.link.reseed)
             config = follower_config(each.follower.link, source, runtime.site.link_endpoint, self._spec, runtime.ticket)
-            runtime.links.want(config if standing.run else None)
+            runtime.links.want(config if standing.run and not self._kept_from(runtime) else None)
+
+    def _ends(self, runtime: _Runtime) -> tuple[str, str]:
+        """The clusters that its link runs between."""
+        source = runtime.follower.source
+        for site in SITES:
+            if site == source and self._spec is not None:
+                return self._spec.cluster_of(site), runtime.follower.standby.cluster
+        other = self._runtimes.get(source)
+        return other.follower.standby.cluster if other is not None else "", runtime.follower.standby.cluster
+
+    def _kept_from(self, runtime: _Runtime) -> bool:
+        return any(self.held(self._namespace, cluster) for cluster in self._ends(runtime))
+
+    def stand_aside(self) -> None:
+        """End every link with a held cluster at one of its ends."""
+        for runtime in self._runtimes.values():
+            if self._kept_from(runtime):
+                runtime.links.want(None)
+
+    def stands_aside(self, cluster: str) -> bool:
+        """Whether no link runs into or out of a cluster."""
+        running = [each for each in (*self._runtimes.values(), *self._ending) if not each.links.stopped]
+        return all(cluster not in self._ends(runtime) for runtime in running)
 
     async def close(self) -> None:
         """End all of them."""

@@ -20,6 +20,7 @@ from neo4j_dr_operator.failover.reseed import HEALED, MENDED
 from neo4j_dr_operator.failover.secondaries import Follower
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Mark, Seen, SiteView
+from neo4j_dr_operator.graph.note import spoken
 from neo4j_dr_operator.health.verdict import Verdict
 
 LINK_EPOCH = 1
@@ -158,6 +159,8 @@ def source_site(site: Site, state: ControlState, seen: Seen, lag: float | None) 
             return Source(site, False, ("SourceSeeding", f"{site} is being filled and is no exact copy yet"))
         case "returning":
             return Source(site, False, ("SourceReturning", f"{site} has not been compared with {state.active} yet"))
+        case "restored":
+            return Source(site, False, ("SourceRestored", f"{site}: {state.standby_reason.partition(': ')[2]}"))
         case _:
             return Source(site, False, ("SourceDiverged", f"{site}: {state.standby_reason}"))
 
@@ -226,6 +229,9 @@ def _refused(view: FollowerView, dr: str) -> Cause | None:
         return "OwnedByAnother", f"the database of {name} belongs to {mark.dr}; nothing is touched"
     if mark.role == "primary" or mark.site not in (None, name):
         return "OtherStandby", f"the database of {name} is the one of {mark.site} in this resource; nothing is touched"
+    if mark.restore is not None:
+        held = f"the database of {name} holds what restore {spoken(mark.restore.name)} has put there"
+        return "Restored", f"{held}; to have it filled anew, empty it"
     if mark.role == "absent" and survey is not None and not survey.empty:
         return "TargetNotEmpty", f"the database of {name} holds data, and only an empty one is filled; {_EMPTY}"
     others = [link for link in mark.links if link != view.follower.link]

@@ -14,7 +14,7 @@ Invariants, checked by property tests and a simulator:
 
 from __future__ import annotations
 
-from neo4j_dr_operator.failover import reseed
+from neo4j_dr_operator.failover import reseed, restored
 from neo4j_dr_operator.failover.actions import (
     Action,
     Claim,
@@ -71,8 +71,10 @@ def decide(
         request = pending_target(settled, desired)
         if request is not None and _more_urgent(request, settled.operation):
             return Decision(escalate(settled, request, now), "Requested: an emergency failover")
-        return advance(settled, desired, seen, votes, now)
-    return _accept(settled, desired, seen, votes, now) or _rest(settled, desired, seen, now)
+        return restored.halted(advance(settled, desired, seen, votes, now), seen)
+    settled = restored.taken(settled, seen, dr)
+    decision = _accept(settled, desired, seen, votes, now) or _rest(settled, desired, seen, now)
+    return restored.halted(decision, seen)
 
 
 def _reached(state: ControlState, seen: Seen) -> ControlState:
@@ -205,6 +207,8 @@ def _standby(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
             return _returning(state, seen, actions)
         case "joining":
             return _joining(state, seen, actions)
+        case "restored":
+            return _restored(state, seen, actions)
         case _:
             actions.extend(hold_deposed(state, seen))
             return state, None, f"{state.standby_site} is held read-only: {state.standby_reason}"
@@ -296,3 +300,11 @@ def _joining(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
     if link is not None and (link.epoch, link.target, link.state) == (state.epoch, site, "streaming"):
         return state.model_copy(update={"standby": "following"}), link_for(state), f"{site} follows {state.active}"
     return state, link_for(state), f"{site} takes over the link with its map inverted"
+
+
+def _restored(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:
+    """What a restore has put there is left alone; the newest epoch is noted beside it, so that no older one counts."""
+    site, mark = state.standby_site, seen.sites[state.standby_site].mark
+    if mark is not None and mark.role != "absent" and (mark.role, mark.epoch) != ("standby", state.epoch):
+        actions.append(WriteMark(site, "standby", state.epoch))
+    return state, None, state.standby_reason

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from neo4j_dr_operator.failover import audit_status
+from neo4j_dr_operator.failover.audit_status import Audited
 from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.state import SITES
 from neo4j_dr_operator.failover.view import Seen
@@ -42,10 +46,24 @@ class Meter:
             more = [max(0, now - then) for now, then in zip(self._counted, before, strict=True)]
             self._metrics.link(link.report.get("behind"), more[0], more[1], last.get("at"))
 
+    def take_audits(self, archives: Sequence[Audited], objectives: Objectives) -> None:
+        """The recoverable window, how long nobody has looked at some object, and what was found."""
+        window = archives[0].report.get("window") if archives else None
+        if window:
+            last = audit_status.latest(archives[0], objectives.shipping, objectives.ship_every)
+            self._metrics.window(window.get("earliest"), last)
+        oldest = min((each.report["oldest"] for each in archives if each.report.get("oldest")), default=None)
+        if oldest is not None:
+            self._metrics.unchecked(max(0.0, objectives.now - oldest))
+        if any(each.report for each in archives):
+            self._metrics.findings(audit_status.total(archives))
+
     def take_archive(self, objectives: Objectives, shipper: Worker[ShipConfig] | None) -> None:
         """Age and backlog of the archive, and the bytes that this shipper has put since the last look."""
         view = objectives.shipping
         self._metrics.archive(objectives.archive_age, view.backlog if view is not None else None)
+        for reader, left in (("shipping", objectives.headroom), ("link", objectives.link_headroom)):
+            self._metrics.retention(reader, left.seconds if left is not None else None)
         if shipper is not self._shipper:
             self._shipper, self._bytes = shipper, 0
         put = int(shipper.report.get("bytes") or 0) if shipper is not None else 0

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from neo4j_dr_operator.api.support import Support
+from neo4j_dr_operator.failover import drains
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import ShippingView
+from neo4j_dr_operator.graph.retention import Headroom, headroom
 
 BEHIND_INTERVALS = 3
 """An archive whose age exceeds so many shipping intervals (and `BEHIND_LEAST`) is behind."""
@@ -25,7 +27,7 @@ class Objectives:
 
     ``lag``: age of what the standby holds, None while unknown; ``ship_every``: the shipping interval, None without log
     shipping; ``archive``: where it goes, for people; ``ship_problem``: why no shipper can be started, as reason and
-    sentence; ``now``: wall time.
+    sentence; ``backups``: the condition of snapshots; ``now``: wall time.
     """
 
     support: Support = field(default_factory=Support)
@@ -35,7 +37,8 @@ class Objectives:
     archive: str = ""
     shipping: ShippingView | None = None
     ship_problem: tuple[str, str] | None = None
-    backup: bool = False
+    backups: Claim | None = None
+    archives: Claim | None = None
     now: float = 0.0
 
     @property
@@ -44,6 +47,21 @@ class Objectives:
         if self.shipping is None or self.shipping.up_to is None:
             return None
         return age(self.shipping.up_to, self.now)
+
+    @property
+    def headroom(self) -> Headroom | None:
+        """How long the log of the active site still holds what is not archived yet; None while unknown."""
+        return self._held(self.archive_age)
+
+    @property
+    def link_headroom(self) -> Headroom | None:
+        """The same for what the standby has not read yet; the shipper is who looks at the log."""
+        return self._held(self.lag)
+
+    def _held(self, behind: float | None) -> Headroom | None:
+        if self.shipping is None or behind is None:
+            return None
+        return headroom(self.shipping.retention, self.now - behind, self.now)
 
 
 @dataclass(frozen=True)
@@ -56,17 +74,15 @@ class ShipPlan:
 
 
 def ship_plan(state: ControlState) -> ShipPlan | None:
-    """The active site at its epoch, from the barrier of its promotion on; None until that is known."""
+    """The active site at its epoch, from the barrier of its promotion on; None until that is known.
+
+    None, too, while the archive of a site that is being left is drained.
+    """
     if state.epoch == 0 or (state.standby == "returning" and state.barrier is None):
         return None
+    if state.operation is not None and drains.closing(state.operation):
+        return None
     return ShipPlan(state.active, state.epoch, state.barrier)
-
-
-def not_configured(kind: str, why: str, asked: bool) -> Claim:
-    """The condition of something that is not done: because nobody asked, or because it is not there yet."""
-    if asked:
-        return Claim(kind, False, "NotYetSupported", "this version does not do it; see status.notYetSupported")
-    return Claim(kind, None, "NotConfigured", why)
 
 
 def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
@@ -87,6 +103,15 @@ def within_rpo(state: ControlState, objectives: Objectives) -> Claim:
     return Claim(kind, False, "LagAboveRPO", f"{state.standby_site} lags by more than the {rpo:g} s allowed")
 
 
+def _running_out(shipping: ShippingView) -> str:
+    """No number in it that moves: the status has them."""
+    kept = f" (it keeps {shipping.retention.policy})" if shipping.retention.policy else ""
+    why = f" Nothing is shipped: {shipping.message}" if shipping.message else ""
+    return (
+        f"the transaction log of {shipping.site}{kept} will soon not hold what is not archived yet: a gap is near.{why}"
+    )
+
+
 def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
     """Whether the archive of transactions is being written, as asked."""
     kind, every, shipping = "LogShippingHealthy", objectives.ship_every, objectives.shipping
@@ -96,8 +121,12 @@ def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
         return Claim(kind, False, *objectives.ship_problem)
     if state.epoch == 0:
         return Claim(kind, False, "Pending", "nothing has been adopted yet")
+    if state.operation is not None and drains.closing(state.operation):
+        return Claim(kind, False, "FailingOver", f"the archive of {state.active} is drained before it is left")
     if shipping is None:
         return Claim(kind, False, "Starting", f"the shipper of {state.active} is being started")
+    if (left := objectives.headroom) is not None and left.short:
+        return Claim(kind, False, "RetentionRunningOut", _running_out(shipping))
     if shipping.reason is not None:
         return Claim(kind, False, shipping.reason, shipping.message)
     if shipping.state != "shipping":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from neo4j_dr_operator.failover import drains, restored
 from neo4j_dr_operator.failover.actions import (
     Action,
     Assess,
@@ -111,7 +112,7 @@ def _step(state: ControlState, operation: Operation, desired: Desired, seen: See
         case "Fencing":
             return _fencing(state, operation, desired, seen, votes, now)
         case "Draining":
-            return _draining(state, operation, seen, votes, now)
+            return _draining(state, operation, desired, seen, votes, now)
         case "Promoting":
             return _promoting(state, operation, seen, votes, now)
         case _:
@@ -153,6 +154,8 @@ def _requested(state: ControlState, op: Operation, desired: Desired, seen: Seen,
     active = seen.sites[state.active]
     if limitation is None and op.kind == "switchover" and active.verdict is not Verdict.UP:
         limitation = f"PrimaryUnavailable: {state.active} is {active.verdict}; an emergency failover does not need it"
+    if limitation is None and op.kind == "switchover":
+        limitation = restored.active_limitation(state, seen)
     if limitation is not None:
         if now.step_age > REQUEST_PATIENCE:
             return _give_up(state, op, "Refused", limitation)
@@ -231,10 +234,12 @@ def _emergency_fence_is_over(op: Operation, seen: Seen, now: Now) -> bool:
     return op.kind == "emergency" and (dead or now.step_age > EMERGENCY_FENCE_PATIENCE)
 
 
-def _draining(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
+def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
     alive = _alive_again(state, op, votes)
     if alive is not None:
         return alive
+    if drains.wanted(op, desired):
+        return _draining_archive(state, op, seen, now)
     link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
     claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
     applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
@@ -244,14 +249,30 @@ def _draining(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now
     there = seen.sites[op.target].verdict is Verdict.UP
     if (drained or late) and there:
         ready = op.model_copy(update={"applied": applied})
-        promoting = state.model_copy(update={"synced": None, "sync": None})
-        return _enter(promoting, ready, "Promoting", now, f"Promoting {op.target}: drained to {applied_tx}")
+        return _promote(state, ready, now, f"Promoting {op.target}: drained to {applied_tx}")
     if now.step_age > DRAIN_PATIENCE:
         behind = f"{op.target} is {seen.sites[op.target].verdict} at transaction {applied_tx} of {op.final_tx}"
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
         return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}")
     why = f"Draining: transaction {applied_tx} of {op.final_tx} is applied"
     return Decision(state, why, link=link_for(state, op.epoch))
+
+
+def _draining_archive(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
+    """What the old primary has shipped, then the promotion, whatever became of the drain."""
+    found, view = drains.outcome(op, seen, now), seen.sites[op.target]
+    if found is not None and view.verdict is Verdict.UP:
+        update = {"drained": found.transactions, "drain_problem": found.problem, "applied": found.applied or op.applied}
+        why = f"Promoting {op.target}: {found.transactions} transactions were taken from the archive"
+        return _promote(state, op.model_copy(update=update), now, f"{why}; {found.problem}" if found.problem else why)
+    if view.verdict is not Verdict.UP and drains.quiet(op, seen, now) > DRAIN_PATIENCE:
+        result = "Cancelled" if op.kind == "failover" else "RolledBack"
+        return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {op.target} is {view.verdict}")
+    return Decision(state, drains.sentence(op, seen), drain=drains.plan(state, op))
+
+
+def _promote(state: ControlState, op: Operation, now: Now, why: str) -> Decision:
+    return _enter(state.model_copy(update={"synced": None, "sync": None}), op, "Promoting", now, why)
 
 
 def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
@@ -270,6 +291,9 @@ def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, no
     if mark is not None and (mark.role, mark.epoch) == ("primary", op.epoch):
         why = f"Promoting: {op.target} is the primary of epoch {op.epoch} already"
         return Decision(state, why, (Promote(op.source, op.target, op.epoch, None),))
+    if mark is not None and mark.role != "primary" and restored.noted(state, seen, op.target) is not None:
+        # its note took the link away, with which every promotion begins: this one can never happen any more
+        return _give_up(state, op, "Cancelled" if op.kind == "failover" else "RolledBack", f"{op.target} was restored")
     against = _against(op, seen, votes, now)
     if against is not None:
         return Decision(state, f"Promoting: taken back, {against}", (Claim(op.source, op.target, op.epoch + 1),))
@@ -334,6 +358,8 @@ def _entry(op: Operation, result: str, reason: str, state: ControlState) -> Hist
             "evidence": op.evidence,
             "fenced_by": op.fenced_by,
             "applied_position": op.applied,
+            "drained": op.drained,
+            "drain_problem": op.drain_problem,
         }
     )
 

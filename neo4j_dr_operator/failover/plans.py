@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.failover.actions import LinkPlan
+from neo4j_dr_operator.failover.actions import DrainPlan, LinkPlan
 from neo4j_dr_operator.failover.following import LINK_EPOCH
 from neo4j_dr_operator.failover.objectives import ship_plan
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
@@ -14,6 +14,7 @@ from neo4j_dr_operator.failover.state import ControlState, Site, link_name
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.replication.supervisor import LinkConfig
+from neo4j_dr_operator.restore.drain_config import DrainConfig
 from neo4j_dr_operator.shipping.supervision import ShipConfig
 
 
@@ -28,6 +29,7 @@ def link_config(
         return None
     inverse = link_name(plan.target, plan.source) if plan.origin == "handover" else None
     made = LinkConfig(plan.name, plan.epoch, plan.origin, source, target, inverse, plan.barrier, reseed=plan.reseed)
+    made = replace(made, supersedes=plan.supersedes)
     return _paced(made, spec)
 
 
@@ -80,4 +82,27 @@ def ship_config(
         timeout=spec.replication.timeout.seconds,
         encrypted=shipping.encryption.enabled,
         kms_key=shipping.encryption.kms_key_id,
+    )
+
+
+def drain_config(
+    dr: str,
+    plan: DrainPlan | None,
+    spec: DisasterRecoverySpec,
+    sites: Mapping[Site, SiteRuntime],
+    archive: S3Address | None,
+) -> DrainConfig | None:
+    """The drain that should run from `archive`; None where none should, or an address is not known."""
+    if plan is None or archive is None or (target := sites[plan.target].link_endpoint) is None:
+        return None
+    replication = spec.replication
+    return DrainConfig(
+        link=plan.name,
+        epoch=plan.epoch,
+        archive=dr,
+        archive_epoch=plan.archive_epoch,
+        source=archive,
+        target=target,
+        batch_size=replication.batch_size,
+        timeout=replication.timeout.seconds,
     )

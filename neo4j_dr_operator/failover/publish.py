@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
+from neo4j_dr_operator.graph.retention import Headroom
 from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.health.verdict import Verdict
 
@@ -39,6 +40,8 @@ class Context:
     since: dict[Site, float]
     places: Mapping[Site, Place]
     objectives: Objectives
+    backup: Mapping[str, Any] | None = None
+    recovery: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def addresses(self) -> dict[Site, str]:
@@ -88,7 +91,9 @@ def recovery_status(
         else [],
         "health": report.health_items(seen, context.since, context.addresses),
         "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
-        "shipping": _shipping(context.objectives),
+        "shipping": _shipping(context.objectives, stored.get("shipping")),
+        "backup": context.backup,
+        **context.recovery,
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),
@@ -150,16 +155,23 @@ def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str,
         "lagSeconds": None if context.lag is None else round(context.lag, 1),
         "position": link.cursor if link is not None else None,
         **figures(context.link_report if link is not None else {}),
+        "retentionSecondsLeft": _left(context.objectives.link_headroom),
         "seed": filling(context.link_report.get("seed")) if link is not None else None,
         "message": link.message or None if link is not None and not link.retrying else None,
     }
 
 
-def _shipping(objectives: Objectives) -> dict[str, Any] | None:
-    """`status.shipping`; null takes it away where nothing is shipped."""
+def _left(headroom: Headroom | None) -> int | None:
+    """Whole seconds."""
+    return None if headroom is None else int(headroom.seconds)
+
+
+def _shipping(objectives: Objectives, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """`status.shipping`; null takes it away where nothing is shipped. A gap stays told for its epoch."""
     view, age = objectives.shipping, objectives.archive_age
     if objectives.ship_every is None or view is None:
         return None
+    before = stored if stored is not None and stored.get("epoch") == view.epoch else {}
     return {
         "state": view.state,
         "site": view.site,
@@ -169,6 +181,9 @@ def _shipping(objectives: Objectives) -> dict[str, Any] | None:
         "shippedAt": report.timestamp(view.shipped_at) if view.shipped_at is not None else None,
         "ageSeconds": None if age is None else round(age, 1),
         "backlogTransactions": view.backlog,
+        "retentionPolicy": view.retention.policy,
+        "retentionSecondsLeft": _left(objectives.headroom),
+        "gap": view.gap if view.gap is not None else before.get("gap"),
         "message": view.message or None,
     }
 

@@ -71,6 +71,10 @@ class References:
         """Where transactions are shipped to, None without log shipping."""
         self.archive_problem: tuple[str, str] | None = None
         """Why the archive cannot be reached at all: a reason and a sentence."""
+        self.backups: S3Address | None = None
+        """Where snapshots go, None where `spec.backup` names no destination."""
+        self.backups_problem: tuple[str, str] | None = None
+        """Why that cannot be reached at all: a reason and a sentence."""
         self.archive_refused = False
         """Whether the shipper is in trouble: its credentials may have been mended meanwhile."""
         self._sources, self._cluster, self._operator, self._sites = sources, cluster, operator, sites
@@ -94,6 +98,7 @@ class References:
             not self.problems
             and not silent
             and self.archive_problem is None
+            and self.backups_problem is None
             and not self.archive_refused
             and all(runtime.health.verdict is Verdict.UP for runtime in self._sites.values())
         )
@@ -112,7 +117,6 @@ class References:
             archive=f"s3://{archive.bucket}/{archive.key(f'{self._namespace}/{self._name}')}" if archive else "",
             shipping=shipping,
             ship_problem=self.archive_problem,
-            backup=spec.backup.enabled,
             now=now,
         )
 
@@ -161,6 +165,7 @@ class References:
         with self._noting("witness"):
             await self._follow_witness(spec)
         await self._follow_archive(spec)
+        await self._follow_backups(spec)
         self._spec, self._at = spec, time.monotonic()
         self._vain = 0 if self._answered() else self._vain + 1
 
@@ -210,6 +215,13 @@ class References:
             self.archive = await resolve_s3(self._sources, self._namespace, location) if location is not None else None
         except Unresolved as error:
             self.archive_problem = (error.reason, f"spec.replication.logShipping.destination: {error.message}")
+
+    async def _follow_backups(self, spec: DisasterRecoverySpec) -> None:
+        location, self.backups_problem = spec.backup.destination, None
+        try:
+            self.backups = await resolve_s3(self._sources, self._namespace, location) if location is not None else None
+        except Unresolved as error:
+            self.backups_problem = (error.reason, f"spec.backup.destination: {error.message}")
 
 
 def regions_of(cluster: Callable[[str, str], Body | None], namespace: str, body: Body) -> dict[str, str]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from neo4j_dr_operator.failover import restored
 from neo4j_dr_operator.failover.causes import cause
 from neo4j_dr_operator.failover.claim import Claim
-from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, not_configured, within_rpo
+from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, within_rpo
 from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
@@ -35,6 +36,8 @@ def phase(state: ControlState, seen: Seen) -> str:
         return "SwitchingOver" if state.operation.kind == "switchover" else "FailingOver"
     if seen.sites[state.active].verdict is Verdict.DOWN:
         return "Degraded"
+    if seen.held:
+        return "Restoring"
     return {
         "seed": "Seeding" if state.ticket is None else "Reseeding",
         "following": "Replicating",
@@ -42,6 +45,7 @@ def phase(state: ControlState, seen: Seen) -> str:
         "joining": "Joining",
         "diverged": "Diverged",
         "lost": "Diverged",
+        "restored": "Restoring" if state.standby_reason.startswith(restored.UNDER_WAY) else "Restored",
     }[state.standby]
 
 
@@ -58,7 +62,8 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str, obje
         _split_brain(state),
         within_rpo(state, objectives),
         log_shipping_healthy(state, objectives),
-        not_configured("BackupHealthy", "spec.backup.enabled is false", objectives.backup),
+        objectives.backups or Claim("BackupHealthy", None, "NotConfigured", "spec.backup.enabled is false"),
+        objectives.archives or Claim("ArchiveHealthy", None, "NotConfigured", "there is no archive"),
     ]
 
 
@@ -81,6 +86,11 @@ def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) ->
 
 def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
     link = seen.link
+    if state.standby == "restored":
+        return Claim("ReplicationHealthy", False, *restored.told(state))
+    halted = restored.at_work(state, seen, state.standby_site) or restored.at_work(state, seen, state.active)
+    if halted is not None and link is None:
+        return Claim("ReplicationHealthy", False, *_parted(halted))
     if link is None:
         return Claim("ReplicationHealthy", False, "NoLink", "no link is running")
     if link.reason is not None and not link.retrying:
@@ -93,10 +103,20 @@ def _replication_healthy(state: ControlState, seen: Seen) -> Claim:
     return Claim("ReplicationHealthy", False, link.state.title().replace("-", ""), f"the link is {link.state}")
 
 
+def _parted(why: str) -> tuple[str, str]:
+    """`Reason: sentence` as the two."""
+    reason, _, sentence = why.partition(": ")
+    return reason, sentence
+
+
 def _replication_synced(state: ControlState, desired: Desired, seen: Seen) -> Claim:
     kind, active = "ReplicationSynced", seen.sites[state.active]
     if state.operation is not None and state.synced is None:
         return Claim(kind, False, state.operation.step, "a change of the active site is under way")
+    if state.standby == "restored":
+        return Claim(kind, False, *restored.told(state))
+    if (taken := restored.at_work(state, seen, state.standby_site)) is not None:
+        return Claim(kind, False, *_parted(taken))
     if state.synced is not None and state.synced.complete:
         if active.verdict is not Verdict.UP or active.access != "read-only":
             return Claim(
@@ -123,6 +143,8 @@ def _sync_complete(state: ControlState, desired: Desired) -> Claim:
     if sync.complete:
         sentence = f"{state.standby_site} holds what {state.active} had when the sync was requested"
         return Claim("SyncComplete", True, "Synced", sentence)
+    if state.standby == "restored":
+        return Claim("SyncComplete", False, *restored.told(state))
     if state.standby in ("diverged", "lost"):
         return Claim("SyncComplete", False, state.standby.title(), state.standby_reason)
     return Claim("SyncComplete", False, "Syncing", f"{sync.direction}, towards {state.standby_site}")
@@ -141,12 +163,13 @@ def _failover_ready(state: ControlState, desired: Desired, seen: Seen) -> Claim:
     if limitation is None:
         sentence = f"{state.standby_site} can take over by itself when {state.active} is lost"
         return Claim("FailoverReady", True, "StandbyReady", sentence)
-    reason, _, sentence = limitation.partition(": ")
-    return Claim("FailoverReady", False, reason, sentence)
+    return Claim("FailoverReady", False, *_parted(limitation))
 
 
 def _available(kind: str, site: Site, seen: Seen, state: ControlState | None = None) -> Claim:
     view = seen.sites[site]
+    if state is not None and state.standby == "restored":
+        return Claim(kind, False, *restored.told(state))
     if state is not None and state.standby in ("diverged", "lost"):
         return Claim(kind, False, state.standby.title(), state.standby_reason)
     if view.verdict is Verdict.UNKNOWN:
@@ -179,6 +202,8 @@ def history_item(entry: HistoryEntry, rto: float | None) -> dict[str, Any]:
         "steps": [{"name": step.name, "at": timestamp(step.at)} for step in entry.steps],
         "fencedBy": entry.fenced_by,
         "appliedPosition": entry.applied_position,
+        "drainedFromArchive": entry.drained,
+        "drainProblem": entry.drain_problem,
         "lostTransactions": entry.lost_transactions,
         "lostSeconds": entry.lost_seconds,
         "evidence": entry.evidence,

@@ -17,6 +17,7 @@ from neo4j_dr_operator.failover.actions import Decision, link_for
 from neo4j_dr_operator.failover.requests import handle_reseed, pending_reseed
 from neo4j_dr_operator.failover.state import ControlState, Reseed, Site
 from neo4j_dr_operator.failover.view import Desired, LinkView, Now, Seen
+from neo4j_dr_operator.graph.note import spoken
 
 HEALED = ("PositionPruned", "CaptureInterrupted")
 """Causes that `automatic` covers."""
@@ -31,7 +32,7 @@ def begin(state: ControlState, desired: Desired, seen: Seen, now: Now) -> Decisi
     request = pending_reseed(state, desired)
     if request is not None:
         handled = handle_reseed(state, request)
-        refused = _refusal(state, request.value)
+        refused = _refusal(state, seen, request.value)
         if refused is not None:
             why = f"ReseedRefused: {refused}"
             return Decision(handled, why, holder=state.active, link=link_for(handled), notes=(why,))
@@ -47,10 +48,12 @@ def begin(state: ControlState, desired: Desired, seen: Seen, now: Now) -> Decisi
     return None
 
 
-def _refusal(state: ControlState, site: str) -> str | None:
+def _refusal(state: ControlState, seen: Seen, site: str) -> str | None:
     if site == state.active:
         return f"{site} is active: what it holds is never overwritten"
-    if state.standby not in ("following", "seed"):
+    if (restore := seen.held.get(state.standby_site)) is not None:
+        return f"restore {spoken(restore)} is carried out in {site}: wait for its end, or delete its Neo4jRestore"
+    if state.standby not in ("following", "seed", "restored"):
         return f"{site} does not follow {state.active} ({state.standby}): empty it by hand to have it filled anew"
     return None
 
@@ -59,6 +62,9 @@ def _begun(state: ControlState, now: Now, cause: str, why: str) -> Decision:
     """What was said to be synced counts no more (P11)."""
     asked = Reseed(ticket=f"{state.epoch}-{int(now.wall * 1000)}", epoch=state.epoch, cause=cause, at=now.wall)
     begun = state.model_copy(update={"reseed": asked, "synced": None, "sync": None})
+    if state.standby == "restored":
+        update = {"standby": "seed", "standby_reason": "", "restored": "", "resumed": state.restored}
+        begun = begun.model_copy(update=update)
     return Decision(begun, why, holder=state.active, link=link_for(begun))
 
 

@@ -59,6 +59,14 @@ class Several:
         self.told = {"secondaryClusters": [each for each in kept(entries, stored) if each["name"] in names]}
         return as_pair(spec, self._layout)
 
+    def stand_aside(self) -> None:
+        """End every follower's link with a held cluster at one of its ends."""
+        self._followers.stand_aside()
+
+    def stands_aside(self, cluster: str) -> bool:
+        """Whether no follower's link runs into or out of a cluster."""
+        return self._followers.stands_aside(cluster)
+
     def pinned(self, state: ControlState) -> ControlState:
         """The state in which the standby of the pair stays the one it is, once there is an epoch."""
         if self._layout is None or state.epoch == 0 or state.secondary:

@@ -9,6 +9,7 @@ from typing import Any
 from neo4j_dr_operator.failover.clocks import age
 from neo4j_dr_operator.failover.state import ControlState, Site, other
 from neo4j_dr_operator.failover.view import LinkView, ShippingView
+from neo4j_dr_operator.graph.retention import Retention
 from neo4j_dr_operator.health.advice import Place, explain, of_link
 from neo4j_dr_operator.replication.supervisor import LinkConfig
 from neo4j_dr_operator.shipping.supervision import ShipConfig
@@ -87,6 +88,8 @@ def shipping_view(
         shipped_at=report.get("shippedAt"),
         up_to=report.get("upTo"),
         backlog=report.get("backlogTransactions"),
+        gap=report.get("gap"),
         reason=error.get("reason"),
         message=_explained(error, config.site, {config.site: places[config.site]} if places else {}),
+        retention=Retention(**(report.get("retention") or {})),
     )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from neo4j_dr_operator.failover.kept import Keeping
+from neo4j_dr_operator.failover.record import Record
 
 Site = Literal["primary", "secondary"]
 Kind = Literal["switchover", "failover", "emergency"]
@@ -38,12 +40,6 @@ def link_to(site: str) -> str:
     return link_name("secondary" if site == "primary" else "primary", site)
 
 
-class Record(BaseModel):
-    """Base of everything stored in the status: camelCase outside, unknown fields of a newer version kept out."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
-
-
 class StepRecord(Record):
     """A step that was entered, with its wall time in seconds since 1970."""
 
@@ -70,6 +66,8 @@ class Operation(Record):
     final_tx: int | None = None
     fenced_by: str | None = None
     applied: str | None = None
+    drained: int | None = None
+    drain_problem: str | None = None
 
     def enter(self, step: Step, at: float) -> Self:
         """A copy that has entered `step` at wall time `at`."""
@@ -77,7 +75,10 @@ class Operation(Record):
 
 
 class HistoryEntry(Record):
-    """What a change of the active site was and what it cost (P5). Unknown losses are None until they are counted."""
+    """What a change of the active site was and what it cost (P5). Unknown losses are None until they are counted.
+
+    `drained`: transactions taken from the archive, None where it was not asked; `drain_problem`: why not all of them.
+    """
 
     epoch: int
     kind: Kind
@@ -89,6 +90,8 @@ class HistoryEntry(Record):
     evidence: list[str] = Field(default_factory=list)
     fenced_by: str | None = None
     applied_position: str | None = None
+    drained: int | None = None
+    drain_problem: str | None = None
     lost_transactions: int | None = None
     lost_seconds: float | None = None
 
@@ -151,17 +154,20 @@ class ControlState(Record):
 
     `standby` is where the other site stands: `seed` (to be filled), `following` (a consistent prefix), `returning`
     (after a promotion: to be made read-only and compared), `joining` (proven a prefix, its link is being made),
-    `diverged` (holds transactions the active site does not), `lost` (its history cannot be compared).
+    `diverged` (holds transactions the active site does not), `lost` (its history cannot be compared), `restored` (holds
+    what the restore named `restored` has put there). `resumed`: the restore over which replication was resumed last.
 
     `reached`: the address at which each site was last seen UP. Silence anywhere else is no sign of death: an address
     that somebody has just written may be wrong.
 
     `secondary`: which of several standbys is the site of that name, from the first epoch on; empty with only one.
+
+    `keeping`: backups; the machine passes it on (`keeping.py` decides).
     """
 
     epoch: int = 0
     active: Site = "primary"
-    standby: Literal["seed", "following", "returning", "joining", "diverged", "lost"] = "seed"
+    standby: Literal["seed", "following", "returning", "joining", "diverged", "lost", "restored"] = "seed"
     standby_reason: str = ""
     barrier: str | None = None
     restricted: list[Site] = Field(default_factory=list)
@@ -171,8 +177,11 @@ class ControlState(Record):
     reseed: Reseed | None = None
     reached: dict[Site, str] = Field(default_factory=dict)
     secondary: str = ""
+    restored: str = ""
+    resumed: str = ""
     handled: Handled = Field(default_factory=Handled)
     history: list[HistoryEntry] = Field(default_factory=list)
+    keeping: Keeping = Field(default_factory=Keeping)
 
     @property
     def standby_site(self) -> Site:

@@ -11,13 +11,16 @@ from typing import Any, Protocol
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
 from neo4j_dr_operator.errors import Conflict, NotFound
-from neo4j_dr_operator.failover import figures
+from neo4j_dr_operator.failover import audit_status, figures
 from neo4j_dr_operator.failover.actions import Consume
+from neo4j_dr_operator.failover.backup_status import steady
 from neo4j_dr_operator.health.verdict import SiteHealth
 
 log = logging.getLogger(__name__)
 
-VOLATILE = ("position", "lagSeconds", "seed", *figures.VOLATILE)
+LEFT_STEP = 3600
+"""Seconds by which what is left of a log has to change until that is written."""
+VOLATILE = ("position", "lagSeconds", "retentionSecondsLeft", "seed", *figures.VOLATILE)
 """Fields of a link in the status that alone never cause a write: they change with every heartbeat."""
 
 
@@ -76,7 +79,8 @@ def changes(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
 
 def _steady(status: Mapping[str, Any]) -> dict[str, Any]:
     """A status without its volatile numbers; lag stays in as whole steps of ten seconds, speed by magnitude."""
-    made = {**status, "shipping": _steady_shipping(status)}
+    made = {**status, "shipping": _steady_shipping(status), "backup": steady(status.get("backup"))}
+    made["recovery"] = audit_status.steady(status.get("recovery"))
     for links in ("replication", "secondaryClusters"):
         if links == "replication" or links in status:
             made[links] = [_steady_link(item) for item in status.get(links) or []]
@@ -87,15 +91,22 @@ def _steady_link(item: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in item.items() if key not in VOLATILE}
     lag = item.get("lagSeconds")
     kept["lag"] = -1 if lag is None else int(lag // 10)
+    kept["left"] = _left_steps(item)
     kept["figures"] = figures.steps(item)
     kept["seed"] = figures.filling_steps(item.get("seed"))
     return kept
 
 
+def _left_steps(item: Mapping[str, Any]) -> int:
+    left = item.get("retentionSecondsLeft")
+    return -1 if left is None else int(left) // LEFT_STEP
+
+
 def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
     """The shipper without what each segment changes; the time of the last one counts in steps of ten minutes."""
     shipping = status.get("shipping") or {}
-    kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message")}
+    kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message", "gap", "retentionPolicy")}
+    kept["left"] = _left_steps(shipping)
     return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
 
 
@@ -171,9 +182,10 @@ class StatusWriter:
     async def store(self, status: Mapping[str, Any]) -> bool:
         """Store the status where it differs from what is stored. False: another operator moved the machine meanwhile.
 
-        A conflict over something else (a spec patch, an annotation) is tried again over the fresh version.
+        A conflict over something else (a spec patch, an annotation) is tried again over the fresh version. Events are
+        taken in while the API server is waited for: what counts is the machine's state that `status` was made from.
         """
-        wanted = _steady(status)
+        wanted, made_from = _steady(status), self.status.get("control")
         if not changes(_steady(self.status), wanted) or wanted == self._pruned:
             return True
         for _ in range(5):
@@ -184,14 +196,20 @@ class StatusWriter:
                 break
             except Conflict:
                 fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
-                moved = (fresh.get("status") or {}).get("control") != self.status.get("control")
-                self._version, self.status = fresh["metadata"]["resourceVersion"], fresh.get("status") or {}
-                if moved:
+                self._know(fresh)
+                if self.status.get("control") != made_from:
                     return False
         else:
             return False
-        self._version, self.status = stored["metadata"]["resourceVersion"], stored.get("status") or {}
-        self._pruned = wanted if changes(_steady(self.status), wanted) else None
+        if self._know(stored):
+            self._pruned = wanted if changes(_steady(self.status), wanted) else None
+        return True
+
+    def _know(self, body: Mapping[str, Any]) -> bool:
+        """Take in an answer, unless an event has brought a newer version meanwhile."""
+        if int(body["metadata"]["resourceVersion"]) < int(self._version):
+            return False
+        self._version, self.status = body["metadata"]["resourceVersion"], body.get("status") or {}
         return True
 
     async def fresh_control(self) -> Any:

@@ -18,11 +18,22 @@ QUIET = 60.0
 """Seconds in which the same turn of a condition is not told again: what flaps is told once a minute."""
 PENDING = 32
 """Events that may wait for the API server; more are dropped, since the conditions say the same."""
-BESIDE = ("FailoverReady", "LogShippingHealthy", "BackupHealthy", "WithinRPO")
+BESIDE = ("FailoverReady", "LogShippingHealthy", "BackupHealthy", "ArchiveHealthy", "WithinRPO")
 """Conditions that can turn bad while the resource is ready; all others go with `Ready`, and are not told twice."""
 UNREMARKABLE = ("Pending", "Starting", "NotConfigured", "NotYetSupported", "AutomaticDisabled", "NoWitness")
 """Reasons of those that are a choice, or a beginning, and no news."""
-ON_ITS_WAY = (*get_args(Step), "Pending", "Adopting", "Adopted", "Seeding", "Reseeding", "Joining", "Unprotected")
+ON_ITS_WAY = (
+    *get_args(Step),
+    "Pending",
+    "Adopting",
+    "Adopted",
+    "Seeding",
+    "Reseeding",
+    "Joining",
+    "Unprotected",
+    "RestoreUnderWay",
+    "Restoring",
+)
 """Reasons of `Ready=False` that need nobody."""
 
 
@@ -54,6 +65,15 @@ def news(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
         if bad or (was["status"] == "False" and was["reason"] not in UNREMARKABLE):
             told.append(News(kind, "Warning" if bad else "Normal", now["reason"], now.get("message", "")))
     return told
+
+
+def gap_news(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[News]:
+    """A gap in the archive of transactions, once. Pure; both are a stored `status.shipping`."""
+    number = (after or {}).get("gap")
+    if number is None or number == (before or {}).get("gap"):
+        return []
+    text = f"the archive has a gap: segment {number} of epoch {(after or {}).get('epoch')} begins behind transactions "
+    return [News("Shipping", "Warning", "ArchiveGap", text + "that the primary's log did not hold any more")]
 
 
 def _turned(was: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:

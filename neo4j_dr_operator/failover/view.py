@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from neo4j_dr_operator.failover.state import Direction, Owner, Site
+from neo4j_dr_operator.graph.retention import Retention
 from neo4j_dr_operator.health.verdict import Verdict
 
 Access = Literal["read-write", "read-only"]
@@ -24,7 +25,8 @@ class Requested:
 class Desired:
     """What the resources ask for. `lone_emergency`: a plain patch set it, and no patched target stands beside it.
 
-    `witness_beside`: the site in whose own region the witness lies, and with which it would be lost.
+    `witness_beside`: the site in whose own region the witness lies, and with which it would be lost. `archive`: whether
+    what the active site commits is shipped.
     """
 
     automatic: bool = False
@@ -36,6 +38,15 @@ class Desired:
     read_only: dict[Site, Owner | None] = field(default_factory=dict)
     witness: bool = False
     witness_beside: Site | None = None
+    archive: bool = False
+
+
+@dataclass(frozen=True)
+class RestoreMark:
+    """The note of a restore that stands in a database: its name, and whether it has ended."""
+
+    name: str
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,8 @@ class Mark:
     """The site node of a database: which role and epoch it knows; `absent` for a database never used.
 
     `inbound_*`: phase and epoch of the link that fills this database, as kept in it. `site`: which site, or which
-    follower, it is; `links`: the names of all links that it was ever filled by.
+    follower, it is; `links`: the names of all links that it was ever filled by; `restore`: whose graph stands in it, if
+    it is a restore's.
     """
 
     role: Literal["primary", "standby", "absent"]
@@ -54,6 +66,7 @@ class Mark:
     inbound_epoch: int = 0
     site: str | None = None
     links: tuple[str, ...] = ()
+    restore: RestoreMark | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,8 @@ class ShippingView:
     """The log shipper as its worker last reported.
 
     ``shipped_at``, ``up_to``: seconds since 1970 of the last put, and the moment before which everything committed is
-    in the archive; ``backlog``: transactions that are not yet.
+    in the archive; ``backlog``: transactions that are not yet; ``gap``: number of the segment that it put behind a gap;
+    ``retention``: how far back its source's log goes.
     """
 
     site: Site
@@ -123,6 +137,24 @@ class ShippingView:
     shipped_at: float | None = None
     up_to: float | None = None
     backlog: int | None = None
+    gap: int | None = None
+    reason: str | None = None
+    message: str = ""
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass(frozen=True)
+class DrainView:
+    """The drain of an archive as its worker last reported. `epoch`: the one that the link was claimed at.
+
+    `transactions`: taken from the archive so far; `quiet`: seconds since it got on last.
+    """
+
+    epoch: int
+    state: str
+    cursor: str | None = None
+    transactions: int = 0
+    quiet: float = 0.0
     reason: str | None = None
     message: str = ""
 
@@ -179,11 +211,12 @@ class Seen:
     """Everything observed, at one moment. Results of actions are facts here, keyed by what they were about.
 
     `unresolved`: references that could not be followed (a site, or the witness), as reason and sentence; `blocked`:
-    what an action was refused with that only people can mend.
+    what an action was refused with that only people can mend; `held`: restores that have a site in hand, by name.
     """
 
     sites: dict[Site, SiteView]
     link: LinkView | None = None
+    drain: DrainView | None = None
     witness: WitnessView | None = None
     readings: tuple[Reading, ...] = ()
     assessment: Assessment | None = None
@@ -196,6 +229,7 @@ class Seen:
     failed: str | None = None
     unresolved: dict[str, tuple[str, str]] = field(default_factory=dict)
     blocked: tuple[str, str] | None = None
+    held: dict[Site, str] = field(default_factory=dict)
 
     def reading(self, site: Site, epoch: int, since: float, final: bool) -> Reading | None:
         """The newest reading of `site` at `epoch` taken at or after `since` (monotonic seconds)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from neo4j_dr_operator.failover import restored
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.view import Desired, Seen
 from neo4j_dr_operator.health.verdict import Verdict
@@ -113,6 +114,8 @@ def promotion_limitation(state: ControlState, seen: Seen) -> str | None:
     """Why the standby must not be promoted without its source, or None: it is reachable and a consistent prefix."""
     standby = state.standby_site
     view = seen.sites[standby]
+    if (restored_there := restored.standby_limitation(state, seen)) is not None:
+        return restored_there
     if state.standby != "following":
         return {
             "seed": f"StandbySeeding: {standby} has not been filled to a consistent position yet",
@@ -136,6 +139,10 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
         return f"AddressUnproven: {unproven}"
     if seen.witness.epoch > state.epoch:
         return f"WitnessAhead: the witness is at epoch {seen.witness.epoch}, held by {seen.witness.holder}"
+    if (restored_here := restored.active_limitation(state, seen)) is not None:
+        return restored_here
+    if (restored_there := restored.standby_limitation(state, seen)) is not None:
+        return restored_there
     link = seen.link
     broken = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "failed")
     if broken and link is not None and link.reason != "Stale":

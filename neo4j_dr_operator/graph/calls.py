@@ -22,7 +22,7 @@ Watch = Callable[[str, Moment, Callable[[], None]], None]
 
 _PACKAGE = __name__.partition(".")[0]
 _DOOR = (f"{_PACKAGE}.graph.calls", f"{_PACKAGE}.graph.bolt_sync")
-_ENTRIES = ("main", "run", "<lambda>", "<listcomp>", "<genexpr>")
+_ENTRIES = ("main", "serve", "run", "<lambda>", "<listcomp>", "<genexpr>")
 
 
 class Calls:

@@ -18,6 +18,7 @@ SITE = "__Neo4jDRSite"
 LINK = "__Neo4jDRLink"
 LOG = "__Neo4jDRLog"
 MAP = "__Neo4jDRMap"
+RESTORE = "__Neo4jDRRestore"
 
 ALREADY_MADE = tuple(
     f"Neo.ClientError.Schema.{word}AlreadyExists"

@@ -10,8 +10,11 @@ from typing import Any
 
 from neo4j_dr_operator.errors import KubernetesError
 from neo4j_dr_operator.failover.controller import Api, RecoveryController, Wiring
+from neo4j_dr_operator.failover.holds import Holds
 from neo4j_dr_operator.handlers.unattended import let_go
 from neo4j_dr_operator.metrics import Metrics
+from neo4j_dr_operator.restore.resource import World
+from neo4j_dr_operator.restore.restores import Restores
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,16 @@ class Memo:
         self.clusters: dict[Key, Body] = {}
         self.controllers: dict[Key, RecoveryController] = {}
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._wiring = Wiring(api, operator, lambda namespace, name: self.clusters.get((namespace, name)))
+        self.holds = Holds()
+        self.recoveries: dict[Key, Body] = {}
+        self.restores = Restores(World(api, self._seen, self._recoveries_in, self.holds))
+        self._wiring = Wiring(api, operator, self._seen, self.holds, self.restores.reading)
+
+    def _seen(self, namespace: str, name: str) -> Body | None:
+        return self.clusters.get((namespace, name))
+
+    def _recoveries_in(self, namespace: str) -> list[Body]:
+        return [body for key, body in self.recoveries.items() if key[0] == namespace]
 
     async def cluster_changed(self, key: Key, body: Body | None) -> None:
         """A cluster appeared, changed, or (None) is gone."""
@@ -41,6 +53,7 @@ class Memo:
             if namespace == key[0] and controller.refers_to(key[1]):
                 referred = True
                 controller.update_cluster(key[1], body)
+        self.restores.cluster_changed(key)
         if body is not None and not referred:
             await self._let_go(body)
 
@@ -51,6 +64,7 @@ class Memo:
     async def recovery_changed(self, key: Key, body: Body) -> None:
         """A disaster recovery resource appeared or changed. One of another uid takes the place of a deleted one."""
         async with self._serial(key):
+            self.recoveries[key] = body
             controller = self.controllers.get(key)
             if controller is not None and controller.uid == body["metadata"]["uid"]:
                 controller.update(body)
@@ -75,6 +89,7 @@ class Memo:
             if controller is None or controller.uid != uid:
                 return  # a successor of the same name runs already
             del self.controllers[key]
+            self.recoveries.pop(key, None)
             await controller.close()
         for (namespace, _), body in list(self.clusters.items()):
             if namespace == key[0] and (body.get("status") or {}).get("recovery") == key[1]:
@@ -87,7 +102,8 @@ class Memo:
             log.warning("%s: %s: %s", body["metadata"]["name"], error.reason, error)
 
     async def close(self) -> None:
-        """End every controller."""
+        """End every controller, restores first."""
+        await self.restores.close()
         controllers = list(self.controllers.values())
         self.controllers.clear()
         await asyncio.gather(*(controller.close() for controller in controllers))

@@ -1,22 +1,14 @@
-"""`Neo4jRestore`: known, validated by the API server, and honest about what is not done yet."""
+"""`Neo4jRestore`: each has a controller until it has ended."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import kopf
 
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import RESTORE
-from neo4j_dr_operator.api.support import RESTORE as GAPS
-from neo4j_dr_operator.failover.claim import Claim
-from neo4j_dr_operator.failover.publish import merge_conditions
 from neo4j_dr_operator.handlers.memo import Memo
-from neo4j_dr_operator.handlers.own_status import store
-
-REASON = "NotYetSupported"
-MESSAGE = "this version of the operator does not restore yet; nothing was touched"
 
 
 def register(registry: kopf.OperatorRegistry) -> None:
@@ -24,21 +16,12 @@ def register(registry: kopf.OperatorRegistry) -> None:
     kopf.on.event(GROUP, VERSION, RESTORE.plural, registry=registry)(changed)
 
 
-async def changed(type: str | None, body: kopf.Body, memo: Memo, **_: Any) -> None:
-    """Say that the restore is not carried out, with one event."""
+async def changed(
+    type: str | None, body: kopf.Body, namespace: str | None, name: str | None, memo: Memo, **_: Any
+) -> None:
+    """One event of one restore."""
+    key = (namespace or "", name or "")
     if type == "DELETED":
-        return
-    stored = body.get("status") or {}
-    generation = int(body["metadata"].get("generation") or 0)
-    claims = [Claim("Complete", False, REASON, MESSAGE), Claim("Failed", True, REASON, MESSAGE)]
-    status = {
-        "phase": REASON,
-        "message": MESSAGE,
-        "observedGeneration": generation,
-        "notYetSupported": [gap.path for gap in GAPS],
-        "conditions": merge_conditions(
-            list(stored.get("conditions") or []), claims, generation, datetime.now(UTC).timestamp()
-        ),
-    }
-    if await store(memo.api, RESTORE, body, status):
-        await memo.api.event(body, "Warning", REASON, MESSAGE)
+        await memo.restores.gone(key, body["metadata"]["uid"])
+    else:
+        await memo.restores.changed(key, dict(body))

@@ -87,6 +87,17 @@ class UserKube:
         )
         return dict(found)
 
+    def annotate(
+        self, group: str, version: str, plural: str, namespace: str, name: str, annotations: dict[str, str]
+    ) -> None:
+        """Set annotations of a custom object; others stay. Raises NotFound."""
+        body = {"metadata": {"annotations": annotations}}
+        self._call(
+            lambda: self._custom.patch_namespaced_custom_object(
+                group, version, namespace, plural, name, body, _request_timeout=self._timeout
+            )
+        )
+
     def secret(self, namespace: str, name: str) -> dict[str, str]:
         """The decoded keys of a Secret; values that are no text are left out. Raises NotFound."""
         answer = self._call(lambda: self._core.read_namespaced_secret(name, namespace, _request_timeout=self._timeout))

@@ -7,24 +7,21 @@ silence (Amazon S3 API reference, PutObject: `x-amz-server-side-encryption` and 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from neo4j_dr_operator.errors import ObjectStoreError
-from neo4j_dr_operator.objectstore.s3 import S3Address, connect, translated, unreachable
+from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
+from neo4j_dr_operator.objectstore.lifecycle import endangering
+from neo4j_dr_operator.objectstore.s3 import SILENCE, S3Address, connect, translated, unreachable
+from neo4j_dr_operator.objectstore.traffic import Traffic
 
 KMS, MANAGED = "aws:kms", "AES256"
-
-
-class KmsRefused(ObjectStoreError):
-    """The key management service would not encrypt: no such key, disabled, or not allowed to us."""
-
-    reason = "KmsRefused"
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,7 @@ class Bucket:
         """`timeout`: seconds to connect and seconds to wait for an answer. `encryption` is asked for in every put."""
         self.address = address
         self._client = connect(address, timeout)
+        self.traffic = Traffic(self._client)
         self._encryption: dict[str, Any] = {}
         if encryption is not None:
             self._encryption["ServerSideEncryption"] = encryption.algorithm
@@ -105,17 +103,25 @@ class Bucket:
             raise
 
     def put(self, name: str, body: bytes, *, create: bool, sha256: bytes | None = None) -> Receipt:
-        """Write the object. With `create` only if it is not there: PreconditionFailed. The store compares `sha256`."""
+        """Write the object. With `create` only if it is not there: PreconditionFailed.
+
+        The store compares `sha256`, by default that of `body`: a bucket with object lock takes none without a checksum.
+        One request whatever the size, up to the 5 GiB that S3 takes in one: only then is the checksum that of the whole
+        object, and `create` decided in one step. The SDK sends the body in pieces, and the timeout counts for each: a
+        slow way is not a silent one.
+        """
         options = dict(self._encryption)
         if create:
             options["IfNoneMatch"] = "*"
-        if sha256 is not None:
-            options["ChecksumSHA256"] = base64.b64encode(sha256).decode()
-        with self._translating():
-            answer = self._client.put_object(
-                Bucket=self.address.bucket, Key=self.address.key(name), Body=body, **options
-            )
-            return _receipt(answer)
+        options["ChecksumSHA256"] = base64.b64encode(sha256 or hashlib.sha256(body).digest()).decode()
+        place: dict[str, Any] = {"Bucket": self.address.bucket, "Key": self.address.key(name)}
+        try:
+            with self._translating():
+                return _receipt(self._client.put_object(**place, Body=body, **options))
+        except PreconditionFailed as error:
+            if create:
+                raise
+            raise ObjectStoreUnreachable("another put was under way", code=error.code) from error  # nothing was asked
 
     def list(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
         """Up to `limit` (at most 1000) names that begin with `prefix`, after `after`; whether there are more."""
@@ -145,6 +151,16 @@ class Bucket:
         with self._translating():
             self._client.delete_object(Bucket=self.address.bucket, Key=self.address.key(name))
 
+    def endangering(self, prefix: str) -> dict[str, str] | None:
+        """Rules of the bucket that delete objects whose names begin with `prefix`, or make them unreadable: what each
+        does, by its name. None where the store cannot say, or does not tell us."""
+        try:
+            with self._translating():
+                answer = self._client.get_bucket_lifecycle_configuration(Bucket=self.address.bucket)
+        except ObjectStoreError as error:
+            return {} if error.code == "NoSuchLifecycleConfiguration" else None
+        return endangering(answer.get("Rules", []), self.address.key(prefix))
+
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
@@ -154,11 +170,8 @@ class Bucket:
         try:
             yield
         except ClientError as error:
-            ours = translated(error, self.address.bucket)
-            if ours.code.lower().startswith("kms"):
-                raise KmsRefused(f"the key management service refused: {ours.code}", code=ours.code) from error
-            raise ours from error
-        except BotoCoreError as error:
+            raise translated(error, self.address, self._encryption.get("SSEKMSKeyId")) from error
+        except SILENCE as error:
             raise unreachable(error, self.address.bucket) from error
 
 

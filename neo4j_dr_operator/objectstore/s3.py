@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
+from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable
+from neo4j_dr_operator.objectstore import refusals
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
+
+SILENCE = (BotoCoreError, ResponseParserError)
+"""What the SDK raises for no answer, for one that ends too early, and for one that is none of S3."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,18 @@ class S3Address:
     def key(self, name: str) -> str:
         """The key of an object below the path."""
         return f"{self.path.strip('/')}/{name}".lstrip("/")
+
+    def wire(self) -> dict[str, str | None]:
+        """As a worker's configuration line holds it. With keys in it: for a pipe, never for a log."""
+        return {
+            "bucket": self.bucket,
+            "path": self.path,
+            "region": self.region,
+            "endpoint": self.endpoint,
+            "accessKey": self.access_key,
+            "secretKey": self.secret_key,
+            "sessionToken": self.session_token,
+        }
 
 
 @dataclass(frozen=True)
@@ -77,8 +94,8 @@ class S3:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                 return None
-            raise translated(error, self.address.bucket) from error
-        except BotoCoreError as error:
+            raise translated(error, self.address) from error
+        except SILENCE as error:
             raise unreachable(error, self.address.bucket) from error
 
     def _put(self, key: str, body: bytes, etag: str | None) -> str:
@@ -87,8 +104,8 @@ class S3:
             answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **condition)
             return str(answer["ETag"])
         except ClientError as error:
-            raise translated(error, self.address.bucket) from error
-        except BotoCoreError as error:
+            raise translated(error, self.address) from error
+        except SILENCE as error:
             raise unreachable(error, self.address.bucket) from error
 
 
@@ -125,17 +142,23 @@ def connect(address: S3Address, timeout: float) -> S3Client:
     return client
 
 
-def translated(error: ClientError, bucket: str) -> ObjectStoreError:
-    """Our error for an answer of the store."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
+def translated(error: ClientError, address: S3Address, key: str | None = None) -> ObjectStoreError:
+    """Our error for an answer of the store. ``key``: the one that was asked for to encrypt with."""
+    said = error.response.get("Error", {})
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in ("PreconditionFailed", "ConditionalRequestConflict") or status in (409, 412):
-        return PreconditionFailed("another writer was first", code=code)
-    if status >= 500:
-        return ObjectStoreUnreachable(f"bucket {bucket} answered {status} {code}", code=code)
-    return ObjectStoreError(f"bucket {bucket} answered {status} {code}", code=code)
+    return refusals.error(
+        refusals.Refusal(
+            code=str(said.get("Code", "")),
+            message=str(said.get("Message", "")),
+            status=status,
+            bucket=address.bucket,
+            region=address.region,
+            key=key,
+            operation=error.operation_name,
+        )
+    )
 
 
-def unreachable(error: BotoCoreError, bucket: str) -> ObjectStoreUnreachable:
-    """Our error for no answer."""
+def unreachable(error: BotoCoreError | ResponseParserError, bucket: str) -> ObjectStoreUnreachable:
+    """Our error for no answer, or half of one."""
     return ObjectStoreUnreachable(f"bucket {bucket} cannot be reached: {type(error).__name__}")

@@ -29,8 +29,10 @@ SLOWEST_CHANGES, SLOWEST_BYTES = 1_000, 1_000_000
 """Changes and bytes a second that a target is expected to take at least, in transactions larger than that."""
 
 
-def apply(writer: LinkWriter, net: Net, *, phase: str | None = None) -> None:
+def apply(writer: LinkWriter, net: Net, *, phase: str | None = None, drained: int = 0) -> None:
     """Write ``net`` in one transaction and move the link to its position (and to ``phase``, when given).
+
+    ``drained``: so many of its transactions are counted in the link as taken from an archive.
 
     When a constraint refuses, the same once more with updated elements emptied first, which lets unique values move
     between elements. Raises :class:`errors.TargetAltered`, :class:`errors.ConstraintViolated` (a constraint that the
@@ -43,6 +45,7 @@ def apply(writer: LinkWriter, net: Net, *, phase: str | None = None) -> None:
         commit_millis=net.position.commit_millis or writer.state.commit_millis,
         heartbeat=net.heartbeat or writer.state.heartbeat,
         phase=phase or writer.state.phase,
+        drained=writer.state.drained + drained,
     )
     within = _seconds(net, writer.database.timeout)
     try:

@@ -4,6 +4,10 @@ Valid are the slices of the link's ``gen`` and the journal records after ``genSe
 the old one and becomes valid by one compare-and-set; only then is the old one deleted. Each step may be the last one
 before a crash: slices of a later generation are left-overs and deleted first; slices of an earlier one, and journal
 records up to ``genSeq``, are not read and deleted at leisure.
+
+Two workers that attached to a link at rest know the same state, so the compare-and-set of neither refuses the other,
+and each would take the other's slices for left-overs. Whoever writes a generation moves the link on first: of two, the
+one that did so last goes on, and the other one's next transaction is refused.
 """
 
 from __future__ import annotations
@@ -113,6 +117,7 @@ def save(writer: LinkWriter, change: LinkState | None = None) -> None:
 
     Raises :class:`errors.Stale` and database errors; what was not finished is cleaned up by the next one.
     """
+    writer.write(writer.state)  # alone from here on, see above
     gen = writer.state.gen + 1
     _repeat(writer, _DROP_LATER, gen=writer.state.gen)
     for rows in _pages(writer.map):

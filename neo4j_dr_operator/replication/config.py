@@ -21,7 +21,8 @@ class WorkerConfig:
 
     ``origin``: *seed* makes the link in an empty target when it is not there, *attach* wants it there, *handover*
     makes it from the frozen link ``inverse`` in the source, to stream from ``barrier``. ``reseed``: the request to fill
-    the target anew; it is done once, however often a worker is told.
+    the target anew; it is done once, however often a worker is told. ``supersedes``: the restore whose graph in the
+    target it ends, empty for none.
     """
 
     link: str
@@ -36,6 +37,7 @@ class WorkerConfig:
     retries: int
     interval: float
     reseed: str = ""
+    supersedes: str = ""
 
     @classmethod
     def parse(cls, line: bytes | str) -> WorkerConfig:
@@ -56,6 +58,7 @@ class WorkerConfig:
                 retries=int(raw["retries"]),
                 interval=float(raw["interval"]),
                 reseed=str(raw.get("reseed") or ""),
+                supersedes=str(raw.get("supersedes") or ""),
             )
         config._check()
         return config

@@ -19,10 +19,8 @@ from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.stream import from_source
 
-_TAKE = (
-    f"MATCH (l:{LINK} {{link: $link}}) SET l.lock = $nonce WITH l "
-    "WHERE l.epoch < $epoch OR l.epoch = $epoch AND l.phase = 'handover' SET l += $values RETURN count(*)"
-)
+_LOCK = f"MATCH (l:{LINK} {{link: $link}}) SET l.lock = $nonce RETURN collect(properties(l))"
+_TAKE = f"MATCH (l:{LINK} {{link: $link}}) SET l += $values RETURN count(*)"
 
 
 def wanted(state: LinkState | None, epoch: int) -> bool:
@@ -75,8 +73,11 @@ def hand_over(
 
 
 def _take(target: Database, name: str, epoch: int, barrier: Position) -> LinkState:
-    """The link node in phase handover at this epoch, made or taken over."""
-    before = link.read(target, name)
+    """The link node in phase handover at this epoch, made or taken over.
+
+    Whoever takes it moves it on, from what it is under its lock: of two workers that take it, the first one knows
+    another state then, and its next transaction is refused.
+    """
     state = LinkState(
         link=name,
         epoch=epoch,
@@ -86,24 +87,14 @@ def _take(target: Database, name: str, epoch: int, barrier: Position) -> LinkSta
         source_db=barrier.database,
         commit_millis=barrier.commit_millis,
     )
-    if before is None:
+    if link.read(target, name) is None:
         return link.create(target, state)
-    state = replace(
-        state,
-        target_db=before.target_db,
-        seq=before.seq + 1,
-        gen=before.gen,
-        gen_seq=before.seq + 1,
-    )
     with target.transaction() as tx:
-        taken = tx.row(
-            _TAKE,
-            link=name,
-            nonce=uuid.uuid4().hex,
-            epoch=epoch,
-            values=state.properties(),
-        )[0]
-        if taken != 1:
+        found = [LinkState.of(properties) for properties in tx.row(_LOCK, link=name, nonce=uuid.uuid4().hex)[0]]
+        if not found or not wanted(found[0], epoch):
             raise errors.Stale(f"link {name} was taken by another worker or a later epoch than {epoch}")
+        before, seq = found[0], found[0].seq + 1
+        state = replace(state, target_db=before.target_db, seq=seq, gen=before.gen, gen_seq=seq)
+        tx.row(_TAKE, link=name, values=state.properties())
         tx.commit()
     return state

@@ -14,7 +14,8 @@ from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.cypher import SITE
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication.report import Lines, Status
+from neo4j_dr_operator.process import Lines
+from neo4j_dr_operator.replication.report import Status
 from neo4j_dr_operator.replication.stream import CURRENT
 
 PERIOD = 1.0

@@ -20,12 +20,13 @@ from neo4j_dr_operator.graph.cypher import ALREADY_MADE, BOOKKEEPING, LINK, LOG,
 from neo4j_dr_operator.graph.element_map import ElementMap, MapChange
 from neo4j_dr_operator.replication.faults import Faults
 
-SEEDING, CATCHING_UP, STREAMING, HANDOVER, FROZEN = (
+SEEDING, CATCHING_UP, STREAMING, HANDOVER, FROZEN, EMPTYING = (
     "seeding",
     "catching-up",
     "streaming",
     "handover",
     "frozen",
+    "emptying",
 )
 
 SCHEMA = (
@@ -53,6 +54,7 @@ class LinkState:
     which a seeded copy is exact. ``gen``, ``gen_seq``: the valid checkpoint of the element map and the last journal
     record that it contains. ``heartbeat``, ``commit_millis``: ms since 1970, source clocks; 0 unknown. ``reseed``: the
     request that the copy was begun anew for last; ``swept``: what the map does not know has been removed for it.
+    ``drained``: source transactions that came out of an archive, in the drain at ``drain_epoch``.
     """
 
     link: str
@@ -75,6 +77,8 @@ class LinkState:
     gen_seq: int = field(default=0, metadata={"name": "genSeq"})
     reseed: str = ""
     swept: bool = False
+    drain_epoch: int = field(default=0, metadata={"name": "drainEpoch"})
+    drained: int = 0
 
     def properties(self) -> dict[str, Any]:
         """As they stand in the database."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import orjson
+from typing import Any
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.replication import progress
 from neo4j_dr_operator.replication.link import LinkState
 from neo4j_dr_operator.replication.stream import SourceFailure
 
-PERIOD = 0.5
 SPAN = 10.0
 """Seconds that a throughput looks back."""
 _SIDED = {
@@ -111,6 +107,12 @@ class Status:
             self.state = state
             self.changed.set()
 
+    def fail(self, error: errors.DrError) -> tuple[str, str]:
+        """The worker cannot go on. Reason and message as the report shows them."""
+        self.target_problem = problem = Problem.of(error)
+        self.become("failed")
+        return problem.reason, problem.message
+
     def line(self) -> dict[str, Any]:
         """The report. ``caughtUp`` is taken before the position: a report may be late with it, never early."""
         caught_up = self.caught_up and self.pending == 0 and self.state in ("streaming", "finished")
@@ -166,42 +168,3 @@ class Status:
 def shown(problem: Problem | None) -> dict[str, str] | None:
     """A problem as reports hold it."""
     return None if problem is None else {"reason": problem.reason, "message": problem.message}
-
-
-class Lines:
-    """Standard output as a stream of JSON lines, one at a time from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def write(self, value: dict[str, Any]) -> None:
-        """One line, at once."""
-        with self._lock:
-            sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
-            sys.stdout.buffer.flush()
-
-
-class Reported(Protocol):
-    """A worker's status, as a reporter sees it. Setting ``changed`` makes it speak at once."""
-
-    changed: threading.Event
-
-    def line(self) -> dict[str, Any]:
-        """The report."""
-        ...
-
-
-class Reporter(threading.Thread):
-    """Writes the status until the process ends."""
-
-    def __init__(self, status: Reported, lines: Lines, period: float = PERIOD) -> None:
-        """``period``: seconds between two reports while nothing changes."""
-        super().__init__(name="report", daemon=True)
-        self._status, self._lines, self._period = status, lines, period
-
-    def run(self) -> None:
-        """Forever."""
-        while True:
-            self._lines.write(self._status.line())
-            self._status.changed.wait(self._period)
-            self._status.changed.clear()

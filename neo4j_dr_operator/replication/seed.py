@@ -68,24 +68,27 @@ def begin(source: Database, target: Database, name: str, epoch: int, reseed: str
     Raises :class:`errors.TargetNotEmpty`, :class:`errors.SameDatabase`, :class:`errors.UnsupportedIds`,
     :class:`errors.SourceEmpty`.
     """
-    start = Start.of(source)
+    state = beginning(source, name, epoch, reseed)
     if any(held := counts(target)):
         if not reseed:
             raise errors.TargetNotEmpty("the target holds user data; seeding fills empty databases only")
-        _refuse_empty(source, held)
-    return link.create(
-        target,
-        LinkState(
-            link=name,
-            epoch=epoch,
-            phase=link.SEEDING,
-            cursor=start.position.text,
-            cursor_tx=start.position.tx,
-            source_db=start.position.database,
-            scan_nodes_end=start.nodes_end,
-            scan_rels_end=start.rels_end,
-            reseed=reseed,
-        ),
+        refuse_empty(source, held)
+    return link.create(target, state)
+
+
+def beginning(source: Database, name: str, epoch: int, reseed: str) -> LinkState:
+    """The link before its scan. Raises :class:`errors.UnsupportedIds`."""
+    start = Start.of(source)
+    return LinkState(
+        link=name,
+        epoch=epoch,
+        phase=link.SEEDING,
+        cursor=start.position.text,
+        cursor_tx=start.position.tx,
+        source_db=start.position.database,
+        scan_nodes_end=start.nodes_end,
+        scan_rels_end=start.rels_end,
+        reseed=reseed,
     )
 
 
@@ -98,7 +101,7 @@ def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
     before = writer.state
     if start.position.database == before.target_db:
         raise errors.SameDatabase("source and target are the same database")
-    _refuse_empty(source, counts(writer.database))
+    refuse_empty(source, counts(writer.database))
     writer.write(
         replace(
             before,
@@ -120,7 +123,8 @@ def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
     )
 
 
-def _refuse_empty(source: Database, held: tuple[int, int]) -> None:
+def refuse_empty(source: Database, held: tuple[int, int]) -> None:
+    """Raise :class:`errors.SourceEmpty` for a source without users' data under a target that holds some (``held``)."""
     with from_source():
         empty = not any(counts(source))
     if empty and any(held):

@@ -30,6 +30,7 @@ class LinkConfig:
     retries: int = 3
     interval: float = 300.0
     reseed: str | None = None
+    supersedes: str | None = None
 
     @property
     def name(self) -> str:
@@ -55,6 +56,7 @@ class LinkConfig:
             "retries": self.retries,
             "interval": self.interval,
             "reseed": self.reseed,
+            "supersedes": self.supersedes,
         }
         return json.dumps(config).encode() + b"\n"
 

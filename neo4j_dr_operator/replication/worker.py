@@ -1,28 +1,23 @@
 """The link worker: a process that carries one link at one epoch. ``docs/replication.md`` has its protocol.
 
-Threads: commands (standard input), reports (standard output), pulse (heartbeats), schema, reader; applying is done by
-the main thread. The process ends at once when its standard input ends: its parent died.
+Threads beside those of every worker: pulse (heartbeats), schema, reader; applying is done by the main thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
-import io
 import logging
 import os
 import random
-import sys
 import threading
 import time
 from collections.abc import Iterator
 
-import orjson
-
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.calls import CALLS
-from neo4j_dr_operator.replication import checkpoint, handover, link, portions, schema, seed
+from neo4j_dr_operator.process import Command, Lines, Work, serve
+from neo4j_dr_operator.replication import checkpoint, handover, link, portions, restored, schema, seed
 from neo4j_dr_operator.replication.apply import apply
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.config import WorkerConfig
@@ -38,12 +33,11 @@ from neo4j_dr_operator.replication.reader import (
     RETRIED,
     Reader,
 )
-from neo4j_dr_operator.replication.report import Lines, Problem, Reporter, Status
+from neo4j_dr_operator.replication.report import Problem, Status
 from neo4j_dr_operator.replication.stream import SourceFailure
 
 log = logging.getLogger(__name__)
 
-EXIT_FINISHED, EXIT_FAILED, EXIT_ORPHANED = 0, 3, 4
 TAKE_SECONDS = 0.2
 RECORDS_VARIABLE = "NEO4J_DR_JOURNAL_RECORDS"
 """Environment variable for tests: compact the map's journal after so many records."""
@@ -70,10 +64,10 @@ def _passing(error: errors.DrError) -> bool:
 class Worker:
     """The main thread's part: attach, seed or hand over, then apply what the reader brings."""
 
-    def __init__(self, config: WorkerConfig, lines: Lines, faults: Faults) -> None:
+    def __init__(self, config: WorkerConfig, status: Status, lines: Lines, faults: Faults) -> None:
         self._config = config
         self._faults = faults
-        self.status = Status(config.epoch)
+        self.status = status
         self._source, self._target = Database(config.source), Database(config.target)
         self.finishing = threading.Event()
         self.pulse = Pulse(config.source, self.status, lines, self._way_is_back)
@@ -113,6 +107,10 @@ class Worker:
         self.finishing.set()
         if (reader := self._reader) is not None:
             reader.stop()
+
+    def beat(self, command: Command) -> None:
+        """Write a heartbeat. Raises KeyError, TypeError or ValueError for a command that makes no sense."""
+        self.pulse.ask(Beat(int(command["id"]), int(command["epoch"]), int(command["at"])))
 
     def _way_is_back(self, silent: float) -> None:
         if (reader := self._reader) is not None:
@@ -198,6 +196,26 @@ class Worker:
     def _attach(self) -> LinkWriter:
         config = self._config
         link.prepare(self._target)
+        note = restored.check(self._target, config.supersedes)
+        writer = self._resume(note.restore) if note is not None else self._attached()
+        restored.check(self._target, "")  # again: a restore that began meanwhile may not have seen the link
+        anew = config.reseed not in ("", writer.state.reseed)
+        source_restored = restored.check_source(self._source, writer.state, anew=anew)
+        if anew:
+            seed.begin_again(self._source, writer, config.reseed)
+        if source_restored:
+            restored.settle(self._source, config.link)
+        return writer
+
+    def _resume(self, restore: str) -> LinkWriter:
+        """Fill the target anew over what a restore has put there."""
+        config = self._config
+        state = seed.beginning(self._source, config.link, config.epoch, config.reseed)
+        restored.take_over(self._source, self._target, state, restore)
+        return self._attached()
+
+    def _attached(self) -> LinkWriter:
+        config = self._config
         state = link.read(self._target, config.link)
         if config.origin == "handover" and handover.wanted(state, config.epoch):
             self.status.become("handover")
@@ -214,9 +232,7 @@ class Worker:
             loaded.records,
             loaded.record_bytes,
         )
-        if config.reseed not in ("", writer.state.reseed):
-            seed.begin_again(self._source, writer, config.reseed)
-        return writer
+        return restored.inherit(writer)
 
     def _mine(self, state: LinkState) -> None:
         config = self._config
@@ -301,62 +317,16 @@ class Worker:
         self._well(writer)
 
 
-def _commands(worker: Worker, stdin: io.RawIOBase) -> None:
-    """Standard input until it ends, and with it the process."""
-    while line := stdin.readline():
-        try:
-            command = orjson.loads(line)
-            verb = command["do"]
-            if verb == "finish":
-                worker.finish()
-            elif verb == "heartbeat":
-                worker.pulse.ask(Beat(int(command["id"]), int(command["epoch"]), int(command["at"])))
-            else:
-                log.warning("unknown command")
-        except (ValueError, KeyError, TypeError):
-            log.warning("a command line makes no sense")
-    os._exit(EXIT_ORPHANED)
-
-
 def main() -> int:
     """Run one worker; the exit code is 0 when finished, 3 when it cannot go on, 4 when its parent died."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    logging.getLogger("neo4j").setLevel(logging.CRITICAL)
     if (strikes := Strikes.from_environment()) is not None:
         CALLS.watch(strikes.pass_by)
-    lines = Lines()
-    stdin = io.FileIO(0, closefd=False)  # unbuffered: a thread that waits in a buffered reader blocks the exit
-    try:
-        config = WorkerConfig.parse(stdin.readline())
-        worker = Worker(config, lines, Faults.from_environment())
-    except errors.DrError as error:
-        lines.write(_failed(Status(0), error).line())
-        return EXIT_FAILED
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)  # collections over large lists of changes are pure loss
-    threading.Thread(target=_commands, args=(worker, stdin), name="commands", daemon=True).start()
-    Reporter(worker.status, lines).start()
-    try:
-        worker.run()
-    except errors.DrError as error:
-        log.error("%s: %s", type(error).__name__, error.message)
-        lines.write(_failed(worker.status, error).line())
-        return EXIT_FAILED
-    except Exception as error:  # the boundary of the process: a mistake of ours is reported like any other failure
-        log.exception("the worker failed")
-        lines.write(_failed(worker.status, errors.DrError(f"{type(error).__name__} in the link worker")).line())
-        return EXIT_FAILED
-    worker.status.become("finished")
-    lines.write(worker.status.line())
-    return EXIT_FINISHED
+    status = Status(0)
 
+    def begin(line: bytes, lines: Lines) -> Work:
+        config = WorkerConfig.parse(line)
+        status.epoch = config.epoch
+        worker = Worker(config, status, lines, Faults.from_environment())
+        return Work(worker.run, {"finish": lambda _: worker.finish(), "heartbeat": worker.beat})
 
-def _failed(status: Status, error: errors.DrError) -> Status:
-    status.target_problem = Problem.of(error)
-    status.become("failed")
-    return status
+    return serve(status, begin)

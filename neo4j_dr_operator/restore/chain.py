@@ -96,7 +96,7 @@ class _Walk:
             raise ObjectAltered(f"{name}: {error}") from error
         self._belongs(name, number, header)
         sha256 = hashlib.sha256(data).hexdigest()
-        if header.database != self._manifest.database or begin.tx > self.tx or _regressed(header):
+        if header.database != self._manifest.database or begin.tx > self.tx or regressed(header):
             self.whole = False
             return None
         self._last = sha256, trailer
@@ -123,7 +123,7 @@ class _Walk:
         )
 
 
-def _regressed(header: Header) -> bool:
+def regressed(header: Header) -> bool:
     """Whether the segment stands behind a gap into an earlier state: other transactions of the same numbers."""
     start = header.start
     if start is None or start.lost is None:

@@ -21,7 +21,9 @@ class RestoreConfig:
     only one that is there; ``database``: UUID of the database that the archive has to be of, None for any.
 
     ``asked``: the point in the words of the configuration. ``batch_size`` in changes, ``timeout`` in seconds.
-    ``skip_indexes``: constraints only. ``clean``: leave nothing behind but a note that it is done.
+    ``skip_indexes``: constraints only. ``clean``: leave nothing behind but a note that it is done. ``validate``: look
+    for each element once more in the end, else only count them. ``overwrite``: empty the target first, whatever it
+    holds; ``force``: also where it is the active site of a disaster recovery.
     """
 
     restore: str
@@ -35,6 +37,9 @@ class RestoreConfig:
     timeout: float
     skip_indexes: bool
     clean: bool
+    validate: bool = True
+    overwrite: bool = False
+    force: bool = False
 
     @classmethod
     def parse(cls, line: bytes | str) -> RestoreConfig:
@@ -54,6 +59,9 @@ class RestoreConfig:
                 timeout=timeout,
                 skip_indexes=bool(raw["skipIndexes"]),
                 clean=bool(raw["clean"]),
+                validate=bool(raw.get("validate", True)),
+                overwrite=bool(raw.get("overwrite")),
+                force=bool(raw.get("force")),
             )
         if not config.restore or config.batch_size < 1 or config.timeout <= 0:
             raise ConfigInvalid("restore must have a name, batchSize and timeout must be positive")

@@ -11,17 +11,19 @@ from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.graph.position import Position
 
+NEWEST = "newest"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLI = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class Point:
-    """What to restore; exactly one of the first four, or none: all that the archive holds.
+    """What to restore; one of the first three, or none: all that the archive holds.
 
     ``millis``: every transaction before the first one committed later than this (ms since 1970, the source's clock);
-    ``tx``: up to this transaction; ``snapshot``: name of a manifest, or ``newest``. ``epoch``: in which ``tx`` is
-    counted, None for the newest. ``database``: whose transaction it is, where a position said so.
+    ``tx``: up to this transaction; ``snapshot``: name of a manifest, or ``newest``, which with ``millis`` is the newest
+    that lies before it. ``epoch``: in which ``tx`` is counted, None for the newest. ``database``: whose transaction it
+    is, where a position said so.
     """
 
     millis: int | None = None
@@ -32,8 +34,8 @@ class Point:
 
     @classmethod
     def parse(cls, raw: dict[str, Any]) -> Point:
-        """``{"time": …}``, ``{"position": …}``, ``{"transaction": …, "epoch": …}``, ``{"snapshot": …}`` or
-        ``{"end": true}``. Raises :class:`ConfigInvalid`."""
+        """``{"time": …}``, ``{"position": …}``, ``{"transaction": …, "epoch": …}``, ``{"snapshot": …}``,
+        ``{"snapshot": "newest", "time": …}`` or ``{"end": true}``. Raises :class:`ConfigInvalid`."""
         epoch = int(raw["epoch"]) if raw.get("epoch") else None
         match sorted(raw.keys() - {"epoch"}):
             case ["time"]:
@@ -48,13 +50,16 @@ class Point:
                 return cls(tx=int(raw["transaction"]), epoch=epoch)
             case ["snapshot"]:
                 return cls(snapshot=str(raw["snapshot"]))
+            case ["snapshot", "time"] if raw["snapshot"] == NEWEST:
+                return cls(millis=millis(str(raw["time"])), snapshot=NEWEST)
             case ["end"]:
                 return cls(epoch=epoch)
         raise ConfigInvalid("the point must be one of time, position, transaction, snapshot and end")
 
     def __str__(self) -> str:
         if self.millis is not None:
-            return moment(self.millis)
+            at = moment(self.millis)
+            return f"the newest snapshot before {at}" if self.snapshot else at
         if self.tx is not None:
             return f"transaction {self.tx}"
         return f"snapshot {self.snapshot}" if self.snapshot else "the archive's end"

@@ -6,9 +6,10 @@ import hashlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Self, TypeVar
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
@@ -25,6 +26,8 @@ BATCHES = 3
 A = TypeVar("A")
 B = TypeVar("B")
 Fetched = Callable[[str], bytes | None]
+Segments = Generator[tuple[str, bytes], None, None]
+"""Names and bytes of segments, in their order."""
 
 
 def ahead(wanted: Sequence[A], read: Callable[[A], B]) -> Iterator[tuple[A, B]]:
@@ -55,9 +58,14 @@ def fetched(link: Link, fetch: Fetched) -> bytes:
     return data
 
 
+def segments(links: Sequence[Link], fetch: Fetched) -> Segments:
+    """Each segment's name and bytes, read before it is asked for. Raises as :func:`fetched`."""
+    for link, data in ahead(links, lambda link: fetched(link, fetch)):
+        yield link.name, data
+
+
 def transactions(name: str, data: bytes, after: int, point: Point) -> Iterator[Chunk]:
     """Whole transactions of a segment behind ``after``, up to the point.
-
 
     Raises ArchiveBroken, which names the object, and :class:`_Passed` at the first transaction beyond the point.
     """
@@ -91,10 +99,10 @@ def _bounds(txs: Sequence[int]) -> list[int]:
 class Replay(threading.Thread):
     """Takes segments apart beside the thread that writes."""
 
-    def __init__(self, links: Sequence[Link], fetch: Fetched, after: int, point: Point) -> None:
-        """``after``: the last transaction that the target has."""
+    def __init__(self, segments: Segments, after: int, point: Point) -> None:
+        """``after``: the last transaction that the target has. The thread takes from ``segments``, and closes it."""
         super().__init__(name="replay", daemon=True)
-        self._links, self._fetch, self._after, self._point = links, fetch, after, point
+        self._segments, self._after, self._point = segments, after, point
         self._chunks: queue.Queue[Chunk | errors.DrError | None] = queue.Queue(BATCHES)
         self._stopping = threading.Event()
 
@@ -102,8 +110,8 @@ class Replay(threading.Thread):
         """Until the point, or the last segment's end."""
         end: errors.DrError | None = errors.DrError("taking a segment apart failed")  # unless it ends in another way
         try:
-            for link, data in ahead(self._links, lambda link: fetched(link, self._fetch)):
-                for chunk in transactions(link.name, data, self._after, self._point):
+            for name, data in self._segments:
+                for chunk in transactions(name, data, self._after, self._point):
                     self._offer(chunk)
                     if self._stopping.is_set():
                         return
@@ -113,6 +121,7 @@ class Replay(threading.Thread):
         except errors.DrError as error:
             end = error
         finally:
+            self._segments.close()
             self._offer(end)
 
     def _offer(self, what: Chunk | errors.DrError | None) -> None:
@@ -130,6 +139,12 @@ class Replay(threading.Thread):
                 raise found
             yield found
 
-    def stop(self) -> None:
-        """Read no more."""
-        self._stopping.set()
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Inside, it reads; afterwards it does not any more."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            self.join()

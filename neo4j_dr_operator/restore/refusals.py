@@ -59,6 +59,18 @@ class WrongDatabase(RestoreRefused):
     reason = "WrongDatabase"
 
 
+class ActivePrimary(RestoreRefused):
+    """The target is the active site of a disaster recovery, and the restore was not told to overwrite that."""
+
+    reason = "ActivePrimary"
+
+
+class RestoreSuperseded(RestoreRefused):
+    """What this restore had begun was given up: replication was resumed over it."""
+
+    reason = "RestoreSuperseded"
+
+
 class RestoreUnderWay(RestoreRefused):
     """The target holds what another restore has begun, or this one for another point."""
 

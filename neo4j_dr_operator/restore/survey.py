@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from neo4j_dr_operator.backup.manifest import Manifest
+from neo4j_dr_operator.backup import suspects
+from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.vault import ObjectAltered, Vault
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.restore import chain
 from neo4j_dr_operator.restore.chain import Link
-from neo4j_dr_operator.restore.point import Point, moment
+from neo4j_dr_operator.restore.point import NEWEST, Point, moment
 from neo4j_dr_operator.restore.refusals import (
     ArchiveAmbiguous,
     ArchiveMissing,
@@ -22,10 +23,8 @@ from neo4j_dr_operator.restore.refusals import (
     WrongDatabase,
 )
 from neo4j_dr_operator.shipping import names
-from neo4j_dr_operator.shipping.chain import Chain, Tail
+from neo4j_dr_operator.shipping.chain import PAGE, Chain, Tail
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
-
-NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -72,24 +71,38 @@ class Survey:
         """``checked`` is told the number of each segment that was looked at."""
         self._bucket, self._vault, self._archive, self._checked = bucket, vault, archive, checked
         self._snapshots = vault.snapshots()
+        self._present: frozenset[str] | None = None
+        self._suspects: frozenset[str] = frozenset()
 
     def plan(self, point: Point, database: str | None, chosen: str | None = None) -> Plan:
         """How to restore ``point``. ``database``: UUID that the snapshot has to be of; ``chosen``: name of the manifest
         that a restore has begun with. Raises :class:`RestoreRefused`."""
         if not self._snapshots:
             raise SnapshotMissing(f"archive {self._archive} holds no snapshot to begin with")
-        name = chosen or point.snapshot
-        manifest = self._named(name) if name else self._newest_before(point, self._epoch(point))
+        name = chosen or (point.snapshot if point.millis is None else None)
+        if name is not None:
+            manifest = self._named(name)
+        elif point.snapshot is not None:
+            manifest = self._newest_of_all(point)
+        else:
+            manifest = self._newest_before(point, self._epoch(point))
         if database is not None and manifest.database != database:
             raise WrongDatabase(f"the archive is of database {manifest.database}, not of {database}")
         if point.database not in (None, manifest.database):
             raise WrongDatabase(f"the point is one of database {point.database}, the archive of {manifest.database}")
         self._whole(manifest)
-        tail = self._tail(manifest.epoch)
+        tail = self._end(manifest) if point.snapshot is None else None
         found = chain.links(manifest, point, tail, self._fetch, self._checked)
         if point.snapshot is not None or (point.millis is None and point.tx is None):
-            point = replace(point, tx=max(manifest.tx, tail.seen.tx if tail and found else 0), snapshot=None)
+            end = max(manifest.tx, tail.seen.tx if tail and found else 0)
+            point = replace(point, tx=end, snapshot=None, millis=None)
         return Plan(manifest, tuple(found), point)
+
+    def newest(self) -> str | None:
+        """UUID of the database that the newest epoch is of, None while the archive holds nothing."""
+        epochs = {name.epoch for name in self._snapshots} | set(self._shipped())
+        begin = self._begin(max(epochs)) if epochs else None
+        return begin[0].database if begin is not None else None
 
     # -- snapshots -------------------------------------------------------------------------------------------------
 
@@ -101,13 +114,36 @@ class Survey:
             raise SnapshotMissing(f"archive {self._archive} holds no snapshot {name}")
         return self._vault.manifest(wanted)
 
-    def _newest_before(self, point: Point, epoch: int) -> Manifest:
-        """The newest snapshot of the epoch that lies before the point, which has to be of that epoch."""
-        earliest: Manifest | None = None
-        for name in reversed([name for name in self._snapshots if name.epoch == epoch]):
+    def _newest_of_all(self, point: Point) -> Manifest:
+        """The newest snapshot that lies before the point, whatever its epoch."""
+        earliest = None
+        for name in reversed(self._snapshots):
             earliest = self._vault.manifest(name)
             if point.holds(earliest):
                 return earliest
+        assert earliest is not None
+        raise PointBeforeStart(
+            f"there is no snapshot from before {moment(point.millis or 0)}; the first one holds what was committed up "
+            f"to {moment(earliest.latest)}"
+        )
+
+    def _newest_before(self, point: Point, epoch: int) -> Manifest:
+        """The newest snapshot of the epoch that lies before the point, which has to be of that epoch.
+
+        One that is damaged is passed over for an older one: with the segments behind it that gives the same graph.
+        """
+        earliest: Manifest | None = None
+        broken: ArchiveBroken | None = None
+        for name in reversed([name for name in self._snapshots if name.epoch == epoch]):
+            try:
+                earliest = self._vault.manifest(name)
+                if point.holds(earliest):
+                    self._whole(earliest)
+                    return earliest
+            except ArchiveBroken as error:
+                broken = broken or error
+        if broken is not None:
+            raise broken
         if earliest is not None and not any(name.epoch < epoch for name in self._snapshots):
             raise PointBeforeStart(
                 f"{point} lies before the first snapshot; nearest after: {moment(earliest.latest)}, "
@@ -122,10 +158,18 @@ class Survey:
         raise PointBeforeStart(f"{point} lies in epoch {epoch}, of which the archive holds no snapshot")
 
     def _whole(self, manifest: Manifest) -> None:
-        """Whether everything that the snapshot is made of is there, before anything is written."""
-        if missing := sorted(manifest.contents() - self._vault.contents().keys()):
-            ref = next(ref for refs in (manifest.chunks, manifest.amendments) for ref in refs if ref.sha256 in missing)
-            raise self._vault.missing(ref)
+        """Whether everything that the snapshot is made of is there, before anything is written. What an auditor has
+        found damaged is read. Raises :class:`ArchiveBroken`, which names the object."""
+        if self._present is None:
+            self._present = frozenset(self._vault.contents())
+            self._suspects = suspects.read(self._bucket, self._archive)
+        refs: list[ChunkRef | AmendmentRef] = [*manifest.chunks, *manifest.amendments]
+        for ref in refs:
+            if ref.sha256 not in self._present:
+                raise self._vault.missing(ref)
+        for ref in refs:
+            if ref.sha256 in self._suspects:
+                _ = self._vault.chunk(ref) if isinstance(ref, ChunkRef) else self._vault.amendment(ref)
 
     # -- epochs ----------------------------------------------------------------------------------------------------
 
@@ -142,7 +186,7 @@ class Survey:
     def _begins_before(self, epoch: int, point: Point) -> bool:
         begin = self._begin(epoch)
         if begin is None:
-            return True
+            return False  # an empty folder
         position, created = begin
         if point.millis is not None:
             return (position.commit_millis or created) <= point.millis
@@ -154,27 +198,52 @@ class Survey:
         return [int(folder) for folder in self._bucket.folders(f"{self._archive}/") if folder.isdigit()]
 
     def _begin(self, epoch: int) -> tuple[Position, int] | None:
-        """Where the epoch's first segment that is there begins, and when it was made; None without any."""
+        """Where the epoch's first segment that can be read begins, and when it was made; None without any.
+
+        The first of all holds no transaction, so that the second one begins where it does.
+        """
         folder = names.folder(self._archive, epoch)
-        found = [name for name in self._bucket.list(folder, folder, 2)[0] if names.number(name) is not None]
-        data = self._fetch(found[0]) if found else None
-        if data is None:
-            return self._begin_of_snapshots(epoch)
-        try:
-            header = SegmentReader(data).header
-            return Position.decode(header.position), header.created
-        except (ArchiveBroken, ValueError) as error:
-            raise ObjectAltered(f"{found[0]}: {error}") from error
+        broken: ArchiveBroken | None = None
+        for name in self._bucket.list(folder, folder, PAGE)[0]:
+            data = self._fetch(name) if names.number(name) is not None else None
+            if data is None:
+                continue
+            try:
+                reader = SegmentReader(data)
+                if reader.trailer and (reader.header.archive, reader.header.epoch) == (self._archive, epoch):
+                    return Position.decode(reader.header.position), reader.header.created
+                raise ArchiveBroken(f"it holds a segment of epoch {reader.header.epoch} of {reader.header.archive}")
+            except (ArchiveBroken, ValueError) as error:
+                broken = broken or ObjectAltered(f"{name}: {error}")
+        found = self._begin_of_snapshots(epoch)
+        if found is None and broken is not None:
+            raise broken
+        return found
 
     def _begin_of_snapshots(self, epoch: int) -> tuple[Position, int] | None:
-        first = next((name for name in self._snapshots if name.epoch == epoch), None)
-        if first is None:
-            return None
-        manifest = self._vault.manifest(first)
-        return Position.decode(manifest.start), manifest.latest
+        for name in self._snapshots:
+            if name.epoch == epoch:
+                try:
+                    manifest = self._vault.manifest(name)
+                except ArchiveBroken:
+                    continue
+                return Position.decode(manifest.start), manifest.latest
+        return None
 
     def _tail(self, epoch: int) -> Tail | None:
-        return Chain(self._bucket, self._archive, epoch, None).tail()
+        return self._chain(epoch).tail()
+
+    def _end(self, manifest: Manifest) -> Tail | None:
+        """The end of the snapshot's epoch. Of one that cannot be read only its number is known: a point before it does
+        not need it, and what needs it is refused by name."""
+        try:
+            return self._tail(manifest.epoch)
+        except ArchiveBroken:
+            position = Position.decode(manifest.position)
+            return Tail(self._chain(manifest.epoch).number(), "", position, position, manifest.covered)
+
+    def _chain(self, epoch: int) -> Chain:
+        return Chain(self._bucket, self._archive, epoch, None)
 
     def _fetch(self, name: str) -> bytes | None:
         held = self._bucket.get(name)

@@ -1,28 +1,33 @@
 """What a restore notes in its target: which restore it is, what it has begun with and up to where, and its end.
 
 The node stands beside the link's own bookkeeping (:mod:`neo4j_dr_operator.replication.link`), which holds the position.
+While it is there no link fills the target, and nothing promotes it (:mod:`neo4j_dr_operator.replication.restored`).
 """
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict, dataclass, replace
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.graph.bolt_sync import Database
-from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, quote
+from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, RESTORE, SITE
+from neo4j_dr_operator.graph.note import link_name
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication import checkpoint, link, schema, seed
+from neo4j_dr_operator.replication import checkpoint, link, seed
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
+from neo4j_dr_operator.restore.config import RestoreConfig
 from neo4j_dr_operator.restore.point import Point
-from neo4j_dr_operator.restore.refusals import RestoreUnderWay
-
-RESTORE = "__Neo4jDRRestore"
-PREFIX = "restore:"
+from neo4j_dr_operator.restore.refusals import ActivePrimary, RestoreSuperseded, RestoreUnderWay
 
 _READ = f"MATCH (r:{RESTORE}) RETURN collect(properties(r))"
+_LOCK = f"MATCH (l:{LINK}) SET l.lock = $nonce RETURN count(*)"
+_ROLE = f"OPTIONAL MATCH (s:{SITE} {{key: 'site'}}) SET s.lock = $nonce RETURN coalesce(s.role, ''), s.dr"
+_BEGUN = f"MATCH (r:{RESTORE} {{restore: $restore}}) RETURN count(*)"
+_FENCE = f"MATCH (l:{LINK}) DETACH DELETE l RETURN count(*)"
+_FORGET = f"MATCH (r:{RESTORE}) DETACH DELETE r RETURN count(*)"
 _BEGIN = (
-    f"OPTIONAL MATCH (old:{RESTORE} {{complete: true}}) DETACH DELETE old WITH count(*) AS _ "
     f"CREATE (l:{BOOKKEEPING}:{LINK}) SET l = $link, l.targetDb = split(elementId(l), ':')[1] "
     f"CREATE (r:{BOOKKEEPING}:{RESTORE}) SET r = $restore RETURN l.targetDb"
 )
@@ -34,8 +39,9 @@ _DROP = f"MATCH (l:{LINK} {{link: $link}}) DELETE l RETURN count(*)"
 class Noted:
     """What the node says. ``asked``: the point as it was asked for; ``millis``, ``tx``: its bound, -1 for none.
 
-    After the end (``complete``): the numbers of then, and ``at``, the commit time of the last transaction (ms since
-    1970).
+    ``overwrite``: what stood there before may be deleted. ``resumed``: the request by which replication was resumed
+    over it, empty while it stands. After the end (``complete``): the numbers of then, and ``at``, the commit time of
+    the last transaction (ms since 1970).
     """
 
     restore: str
@@ -44,6 +50,8 @@ class Noted:
     asked: str
     millis: int = -1
     tx: int = -1
+    overwrite: bool = False
+    resumed: str = ""
     complete: bool = False
     nodes: int = 0
     relationships: int = 0
@@ -60,41 +68,38 @@ class Noted:
         )
 
 
-def link_name(restore: str) -> str:
-    """The name of the link that a restore keeps its position in."""
-    return f"{PREFIX}{restore}"
+def noted(database: Database, config: RestoreConfig) -> Noted | None:
+    """What this restore has noted; None when it has not begun, and may.
 
-
-def noted(database: Database, restore: str, asked: str) -> Noted | None:
-    """What this restore has noted; None when it has not begun.
-
-    Raises :class:`RestoreUnderWay` for another one's, :class:`errors.TargetNotEmpty`.
+    Raises :class:`RestoreUnderWay` for another one's, :class:`RestoreSuperseded`, :class:`errors.TargetNotEmpty`.
     """
     for each in database.row(_READ)[0]:
         note = Noted(**each)
-        if note.restore == restore:
-            if note.asked != asked:
-                raise RestoreUnderWay(f"restore {restore} has begun for another point, {note.asked}")
+        if note.restore == config.restore:
+            if note.asked != config.asked:
+                raise RestoreUnderWay(f"restore {note.restore} has begun for another point, {note.asked}")
+            if note.resumed and not note.complete:
+                raise RestoreSuperseded(f"replication was resumed over what restore {note.restore} had begun")
             return note
-        if not note.complete:
+        if not (note.complete or note.resumed or config.overwrite):
             raise RestoreUnderWay(f"the target holds what restore {note.restore} has begun")
-    if any(held := seed.counts(database)):
+    if not config.overwrite and any(held := seed.counts(database)):
         raise errors.TargetNotEmpty(f"the target holds {held[0]} nodes; a restore fills empty databases only")
     return None
 
 
-def begin(database: Database, note: Noted, manifest: Manifest) -> LinkState:
-    """Note the beginning, in one transaction, in a target without user data. Constraints and indexes of users are
-    dropped first: what the target gets is the snapshot's. Raises as :func:`noted`."""
+def begin(database: Database, note: Noted, manifest: Manifest, *, force: bool) -> LinkState:
+    """Note the beginning, in one transaction, which also ends every other link's right to write to the target.
+
+    Nothing of users is touched yet. Raises :class:`errors.Stale` when this restore has begun meanwhile,
+    :class:`ActivePrimary` unless ``force``, :class:`errors.TargetNotEmpty` for a target that a link fills.
+    """
     link.prepare(database)
-    for rule in schema.rules(database).values():
-        if not rule.lookup:
-            database.write(f"DROP {rule.kind} {quote(rule.name)} IF EXISTS")
     start = Position.decode(manifest.start)
     state = LinkState(
         link=link_name(note.restore),
         epoch=manifest.epoch,
-        phase=link.SEEDING,
+        phase=link.EMPTYING,
         cursor=start.text,
         cursor_tx=start.tx,
         source_db=manifest.database,
@@ -103,17 +108,28 @@ def begin(database: Database, note: Noted, manifest: Manifest) -> LinkState:
         seed_barrier=manifest.position,
         seed_barrier_tx=manifest.tx,
     )
+    nonce = uuid.uuid4().hex
     with database.transaction() as tx:
+        links = tx.row(_LOCK, nonce=nonce)[0]  # links before the site, as a promotion locks them
+        role, dr = tx.row(_ROLE, nonce=nonce)
+        if tx.row(_BEGUN, restore=note.restore)[0]:
+            raise errors.Stale(f"another worker has begun restore {note.restore}")
+        if role == "primary" and not force:
+            raise ActivePrimary(f"the target is the active site of {dr}")
+        if links and not note.overwrite:
+            raise errors.TargetNotEmpty("the target is filled by replication; a restore fills empty databases only")
+        tx.row(_FENCE)
+        tx.row(_FORGET)
         target: str = tx.row(_BEGIN, link=state.properties(), restore=asdict(note))[0]
         tx.commit()
     return LinkState.of({**state.properties(), "targetDb": target})
 
 
 def end(writer: LinkWriter, note: Noted, nodes: int, relationships: int) -> Noted:
-    """Note the end. May be repeated."""
+    """Note the end. May be repeated. Raises :class:`errors.Stale` when this restore was superseded."""
     state = writer.state
     values = {"nodes": nodes, "relationships": relationships, "position": state.cursor, "at": state.commit_millis}
-    writer.database.write(_END, restore=note.restore, values=values)
+    writer.guarded(_END, restore=note.restore, values=values)
     return replace(
         note, complete=True, nodes=nodes, relationships=relationships, position=state.cursor, at=state.commit_millis
     )

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Receipt
+from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
 from neo4j_dr_operator.shipping.segment import Segment
+from neo4j_dr_operator.shipping.watermark import Watermark
 
-MARKER_FORMAT, MARK_FORMAT, VERSION = "neo4j-dr-archive", "neo4j-dr-watermark", 1
+MARKER_FORMAT, VERSION = "neo4j-dr-archive", 1
+MARKER = orjson.dumps({"format": MARKER_FORMAT, "version": VERSION}) + b"\n"
 PAGE = 1000
 PROBE = b"The store is asked to encrypt this object, and its answer is looked at before a segment is put.\n"
 
@@ -85,27 +87,50 @@ class Chain:
     def mark_format(self) -> None:
         """Say which version of the format the archive has, once; ArchiveBroken when it has another one."""
         name = names.marker(self._archive)
-        text = orjson.dumps({"format": MARKER_FORMAT, "version": VERSION}) + b"\n"
+        text = MARKER
         held = self._bucket.get(name)
         if held is None:
             try:
                 self._bucket.put(name, text, create=True)
                 return
-            except errors.PreconditionFailed:
-                held = self._bucket.get(name)
-        if held is None or held.body != text:
+            except errors.PreconditionFailed as error:
+                held = self._there(name, error)
+        if held.body != text:
             raise ArchiveBroken(f"{name} is not of version {VERSION} of the format")
 
     def tail(self) -> Tail | None:
         """Where the chain ends, None when the epoch has no segment."""
         mark = self._watermark()
-        number = newest(mark[0] if mark else 0, self._page)
+        number = self.number(mark.number if mark else 0)
         if number == 0:
             return None
         held = self._bucket.get(names.segment(self._archive, self._epoch, number))
         if held is None:
             raise ArchiveBroken(f"segment {number} of epoch {self._epoch} is gone")
         return self._tail(held.body, mark)
+
+    def number(self, known: int = 0) -> int:
+        """The number of the last segment, at least ``known``; 0 without any. It is not looked into."""
+        return newest(known, self._page)
+
+    def remains(self) -> tuple[Tail, bool] | None:
+        """Where a chain goes on whose end is damaged; None where none of its segments can be read.
+
+        The tail has the number and the SHA-256 of the last segment that is there, and the end of the last one that can
+        be read. Whether they are the same: then what stood behind is gone, and can be shipped again.
+        """
+        last: tuple[int, str] | None = None
+        for number in range(self.number(), 0, -1):
+            held = self._bucket.get(names.segment(self._archive, self._epoch, number))
+            if held is None:
+                continue
+            last = last or (number, hashlib.sha256(held.body).hexdigest())
+            try:
+                tail = self._tail(held.body, None)
+            except ArchiveBroken:
+                continue
+            return replace(tail, number=last[0], sha256=last[1]), number == last[0]
+        return None
 
     def put(self, segment: Segment) -> None:
         """Add a segment. A lost answer is decided by what is there.
@@ -116,26 +141,24 @@ class Chain:
         try:
             receipt = self._bucket.put(name, segment.data, create=True, sha256=bytes.fromhex(segment.sha256))
         except errors.PreconditionFailed as error:
-            held = self._bucket.get(name)
-            if held is None:  # two puts met and the store refused both: nothing is decided yet
-                raise errors.ObjectStoreUnreachable(error.message, code=error.code) from error
+            held = self._there(name, error)
             if held.body != segment.data:
                 raise SegmentConflict(f"another shipper has put segment {segment.header.number}") from error
             receipt = held.receipt
         self._encrypted(receipt)
 
+    def _there(self, name: str, refused: errors.PreconditionFailed) -> Held:
+        """What is in the way of a put. Raises ObjectStoreUnreachable for nothing: two puts met, both were refused."""
+        held = self._bucket.get(name)
+        if held is None:
+            raise errors.ObjectStoreUnreachable(refused.message, code=refused.code) from refused
+        return held
+
     def put_watermark(self, tail: Tail) -> None:
         """Say how far the archive holds everything though nothing was shipped. Raises NotEncrypted."""
-        mark = {
-            "format": MARK_FORMAT,
-            "version": VERSION,
-            "number": tail.number,
-            "sha256": tail.sha256,
-            "position": tail.seen.text,
-            "covered": tail.covered,
-        }
+        mark = Watermark(tail.number, tail.sha256, tail.seen, tail.covered)
         name = names.watermark(self._archive, self._epoch)
-        self._encrypted(self._bucket.put(name, orjson.dumps(mark) + b"\n", create=False))
+        self._encrypted(self._bucket.put(name, mark.encode(), create=False))
 
     def _encrypted(self, receipt: Receipt) -> None:
         wrong = self._encryption.denied_by(receipt) if self._encryption else None
@@ -147,20 +170,17 @@ class Chain:
         found, more = self._bucket.list(folder, names.segment(self._archive, self._epoch, after), limit)
         return [number for name in found if (number := names.number(name)) is not None], more
 
-    def _watermark(self) -> tuple[int, str, Position, int] | None:
-        """Number and SHA-256 of the segment it stands behind, position, covered; None when there is none of use."""
+    def _watermark(self) -> Watermark | None:
+        """The epoch's; None when there is none of use."""
         held = self._bucket.get(names.watermark(self._archive, self._epoch))
         if held is None:
             return None
         try:
-            mark = orjson.loads(held.body)
-            if (mark["format"], mark["version"]) != (MARK_FORMAT, VERSION):
-                return None
-            return int(mark["number"]), str(mark["sha256"]), Position.decode(mark["position"]), int(mark["covered"])
-        except (ValueError, TypeError, KeyError):
+            return Watermark.decode(held.body)
+        except ValueError:
             return None  # it only spares work: the segments tell the same
 
-    def _tail(self, data: bytes, mark: tuple[int, str, Position, int] | None) -> Tail:
+    def _tail(self, data: bytes, mark: Watermark | None) -> Tail:
         reader = SegmentReader(data)
         header, trailer = reader.header, reader.trailer
         if (header.archive, header.epoch) != (self._archive, self._epoch):
@@ -171,6 +191,6 @@ class Chain:
         except ValueError as error:
             raise ArchiveBroken(f"segment {header.number} ends at no position") from error
         tail = Tail(header.number, sha256, position, position, trailer.covered)
-        if mark is not None and mark[:2] == (header.number, sha256):
-            return Tail(header.number, sha256, position, mark[2], max(mark[3], trailer.covered))
+        if mark is not None and (mark.number, mark.sha256) == (header.number, sha256):
+            return replace(tail, seen=mark.position, covered=max(mark.covered, trailer.covered))
         return tail

@@ -12,7 +12,11 @@ from neo4j_dr_operator.shipping.segment import Header, Segment, SegmentWriter, S
 
 
 class OpenSegment:
-    """What follows ``tail``. ``now`` is a monotonic time in seconds, ``at`` one in seconds since 1970."""
+    """What follows ``tail``. ``now`` is a monotonic time in seconds, ``at`` one in seconds since 1970, on this host.
+
+    What it covers never lies ahead of ``at``: a source whose clock is fast, and is set right one day, commits once more
+    at times that have been.
+    """
 
     def __init__(self, config: ShipperConfig, tail: Tail) -> None:
         self._config = config
@@ -37,15 +41,15 @@ class OpenSegment:
             )
         self._writer.add(chunk)
         self.cursor = chunk.position
-        self._covered = max(self._covered, chunk.position.commit_millis)
+        self._covered = max(self._covered, min(chunk.position.commit_millis, int(at * 1000)))
         if not self._writer.changes:
             self.tail = replace(self.tail, seen=self.cursor, covered=self._covered)
         elif self._since is None:
             self._since = now
 
-    def quiet(self, clock: int) -> None:
+    def quiet(self, clock: int, at: float) -> None:
         """Nothing that is to be shipped was committed before ``clock`` (ms since 1970, the source's)."""
-        self._covered = max(self._covered, clock)
+        self._covered = max(self._covered, min(clock, int(at * 1000)))
         self.tail = replace(self.tail, covered=self._covered)
 
     def due_in(self, now: float) -> float | None:
@@ -66,10 +70,11 @@ class OpenSegment:
 def without_transactions(
     config: ShipperConfig, number: int, previous: str | None, start: Start, at: Position, now: float
 ) -> tuple[Segment, Tail]:
-    """A segment that says where, and why, the chain of positions begins (again)."""
+    """A segment that says where, and why, the chain of positions begins (again). ``now``: seconds since 1970, here."""
     writer = SegmentWriter(header(config, number, at, previous, start, now))
-    segment = writer.close(at, at.commit_millis)
-    return segment, Tail(number, segment.sha256, at, at, at.commit_millis)
+    covered = min(at.commit_millis, int(now * 1000))
+    segment = writer.close(at, covered)
+    return segment, Tail(number, segment.sha256, at, at, covered)
 
 
 def header(

@@ -28,6 +28,10 @@ class ArchiveBroken(errors.DrError):
     reason = "ArchiveBroken"
 
 
+class VersionUnknown(ArchiveBroken):
+    """An object of the archive is of another version of the format; nothing says that it is damaged."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Whole transactions of a segment, and the commit time (ms since 1970) of each, in commit order.
@@ -126,7 +130,7 @@ def _header(line: bytes) -> Header:
         if values.pop("format") != FORMAT:
             raise ArchiveBroken("not a segment of this format")
         if (version := values.pop("version")) != VERSION:
-            raise ArchiveBroken(f"a segment of version {version}; this program reads version {VERSION}")
+            raise VersionUnknown(f"a segment of version {version}; this program reads version {VERSION}")
         start = Start(**values.pop("start")) if values["start"] else values.pop("start")
         return Header(position=values.pop("from"), start=start, **values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

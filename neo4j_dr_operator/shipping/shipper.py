@@ -21,6 +21,7 @@ from neo4j_dr_operator.replication.stream import SourceFailure, from_source
 from neo4j_dr_operator.shipping.chain import Chain, NotEncrypted, SegmentConflict, Tail
 from neo4j_dr_operator.shipping.config import ShipperConfig
 from neo4j_dr_operator.shipping.opening import OpenSegment, without_transactions
+from neo4j_dr_operator.shipping.reading import ArchiveBroken, VersionUnknown
 from neo4j_dr_operator.shipping.segment import Segment, Start
 from neo4j_dr_operator.shipping.status import ShipperStatus
 
@@ -53,6 +54,7 @@ class Shipper:
         self._start = None if config.start is None else _decoded(config.start)
         self._source = Database(config.source)
         bucket = Bucket(config.destination, config.timeout, config.encryption)
+        status.traffic = bucket.traffic
         self._chain = Chain(bucket, config.archive, config.epoch, config.encryption)
         self._finishing = threading.Event()
         self._lost: Position | None = None
@@ -128,7 +130,12 @@ class Shipper:
         self._status.become("attaching")
         self._chain.probe()
         self._chain.mark_format()
-        tail = self._chain.tail()
+        try:
+            tail = self._chain.tail()
+        except VersionUnknown:
+            raise
+        except ArchiveBroken as error:
+            tail = self._open_behind(error)
         if tail is None:
             tail = self._open()
         elif self._lost is not None and tail.number == self._status.segment:
@@ -149,6 +156,16 @@ class Shipper:
         if at is None:
             start, at = Start("first"), self._end_of_stream()[0]
         return self._put(*without_transactions(self._config, 1, None, start, at, time.time()))
+
+    def _open_behind(self, error: ArchiveBroken) -> Tail:
+        """The end of the chain is damaged: go on behind it, so that what is committed now is not lost as well. What is
+        gone is shipped again; what cannot be read lies before a gap. Raises ``error`` where nothing can be read."""
+        remains = self._chain.remains()
+        if remains is None:
+            raise error
+        log.warning("%s: the end of epoch %d is damaged: %s", error.reason, self._config.epoch, error.message)
+        tail, whole = remains
+        return tail if whole else self._open_after_gap(tail, tail.position)
 
     def _open_after_gap(self, tail: Tail, lost: Position) -> Tail:
         """A segment without transactions that says what is lost; the chain of checksums goes on."""
@@ -271,7 +288,7 @@ class Shipper:
         try:
             end, clock = self._end_of_stream()
             if end.tx <= segment.cursor.tx:
-                segment.quiet(clock - MARGIN_MILLIS)
+                segment.quiet(clock - MARGIN_MILLIS, time.time())
             self._chain.put_watermark(segment.tail)
             self._well()
         except (SourceFailure, errors.ObjectStoreError) as error:

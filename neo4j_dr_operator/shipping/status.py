@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.graph.retention import Retention
+from neo4j_dr_operator.objectstore.traffic import Traffic
 from neo4j_dr_operator.replication.report import Problem, shown
 
 PERIOD = 1.0
@@ -19,7 +22,8 @@ class ShipperStatus:
     ``segment`` and ``position``: the last segment of the chain, and where it ends. ``behind``: the transaction up to
     which everything is in S3 or is nothing to ship. ``end``: the newest transaction of the source that was seen.
     ``up_to``: everything that was committed before is in S3. ``gap``: the number of the last segment that this process
-    put after a gap. The rest is the reader's (see :class:`~neo4j_dr_operator.replication.reader.Feed`).
+    put after a gap. ``traffic``: requests to S3 and bytes. ``retention``: how far back the source's log goes. The rest
+    is the reader's (see :class:`~neo4j_dr_operator.replication.reader.Feed`).
     """
 
     epoch: int
@@ -35,6 +39,8 @@ class ShipperStatus:
     gap: int | None = None
     problem: Problem | None = None
     source_problem: Problem | None = None
+    traffic: Traffic | None = None
+    retention: Retention = field(default_factory=Retention)
     caught_up: bool = False
     pending: int = 0
     read_at: float | None = None
@@ -45,6 +51,12 @@ class ShipperStatus:
         if state != self.state:
             self.state = state
             self.changed.set()
+
+    def fail(self, error: DrError) -> tuple[str, str]:
+        """The shipper cannot go on. Reason and message as the report shows them."""
+        self.problem = problem = Problem.of(error)
+        self.become("failed")
+        return problem.reason, problem.message
 
     def saw(self, tx: int) -> None:
         """The source has committed transaction ``tx``."""
@@ -69,6 +81,8 @@ class ShipperStatus:
                 "segments": self.segments,
                 "bytes": self.bytes,
                 "gap": self.gap,
+                "retention": asdict(self.retention),
+                "traffic": self.traffic.shown() if self.traffic else None,
                 "error": shown(self.problem or self.source_problem),
             }
         }

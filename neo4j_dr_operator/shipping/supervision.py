@@ -36,22 +36,13 @@ class ShipConfig:
 
     def line(self) -> bytes:
         """One JSON line. Holds credentials: for a pipe, never for a log."""
-        to = self.destination
         config = {
             "archive": self.archive,
             "site": self.site,
             "epoch": self.epoch,
             "start": self.start,
             "source": self.source.wire(),
-            "destination": {
-                "bucket": to.bucket,
-                "path": to.path,
-                "region": to.region,
-                "endpoint": to.endpoint,
-                "accessKey": to.access_key,
-                "secretKey": to.secret_key,
-                "sessionToken": to.session_token,
-            },
+            "destination": self.destination.wire(),
             "interval": self.interval,
             "timeout": self.timeout,
             "encrypted": self.encrypted,

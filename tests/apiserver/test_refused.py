@@ -90,6 +90,9 @@ BETWEEN_FIELDS = (
     "must not begin with xn--",
     "nor end with",
     "must not be blank",
+    "can be asked for",
+    "source.type:",
+    "is for transaction",
 )
 """Signs of what only the API server refuses: rules between fields. Formats and bounds are the models' as well."""
 

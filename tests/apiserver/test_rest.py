@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,53 @@ def test_a_state_that_another_operator_moved_is_not_overwritten(stored: Stored, 
     assert asyncio.run(second.store({"phase": "SwitchingOver", "control": {"epoch": 2}}))
     assert not stored.put(phase="FailingOver", control={"epoch": 2})
     assert stored.body()["status"]["phase"] == "SwitchingOver"
+
+
+class Overtaken(Kube):
+    """Events come in before the answer of a write does."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def patch_status(self, *args: Any) -> dict[str, Any]:
+        """The write, then what happens before its answer is here."""
+        try:
+            return await super().patch_status(*args)
+        finally:
+            await self.meanwhile()
+
+
+def overtaken(stored: Stored, meanwhile: Callable[[], Awaitable[object]]) -> StatusWriter:
+    """A writer that knows what is stored now, and is told of what is stored by then before its answer comes."""
+    api = Overtaken()
+    writer = StatusWriter(api, stored.namespace, stored.name)
+    writer.update(stored.body())
+
+    async def events() -> None:
+        await meanwhile()
+        writer.update(stored.body())
+
+    api.meanwhile = events
+    return writer
+
+
+def test_nor_one_whose_event_came_before_the_conflict(stored: Stored) -> None:
+    assert stored.put(phase="Replicating", control={"epoch": 1})
+    late = overtaken(stored, lambda: asyncio.sleep(0))
+    assert stored.put(phase="SwitchingOver", control={"epoch": 2})
+    assert not asyncio.run(late.store({"phase": "FailingOver", "control": {"epoch": 1, "reseed": {"ticket": "t"}}}))
+    assert stored.body()["status"] == {"phase": "SwitchingOver", "control": {"epoch": 2}}
+
+
+def test_an_answer_does_not_hide_a_newer_event(stored: Stored) -> None:
+    assert stored.put(phase="Replicating", control={"epoch": 1})
+
+    async def other() -> None:
+        stored.writer.update(stored.body())
+        assert await stored.writer.store({"phase": "SwitchingOver", "control": {"epoch": 2}})
+
+    first = overtaken(stored, other)
+    assert asyncio.run(first.store({"phase": "Degraded"}))
+    assert first.status == {"phase": "SwitchingOver", "control": {"epoch": 2}}
 
 
 def patch(stored: Stored, change: dict[str, Any]) -> None:

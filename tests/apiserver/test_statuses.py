@@ -12,6 +12,7 @@ import yaml
 
 from lab import ControlPlane, Lab
 from neo4j_dr_operator.api.kinds import KINDS
+from tests.apiserver.door import printed
 from tests.guide import find, manifest
 from tests.scenario.world import Operator, wait_for
 
@@ -85,12 +86,40 @@ def test_a_cluster_nobody_refers_to_says_so_and_what_is_not_acted_on(plane: Cont
     assert status["observedGeneration"] == get(plane, what)["metadata"]["generation"]
 
 
-def test_a_restore_is_not_carried_out_and_says_so(plane: ControlPlane) -> None:
-    script = find("point in time recovery", "bash")[0].text
-    what = apply(plane, yaml.safe_load(script.split("<<EOF\n")[1].split("\nEOF")[0]))
-    assert condition(plane, what, "Failed", "NotYetSupported")["status"] == "True"
-    assert condition(plane, what, "Complete", "NotYetSupported")["status"] == "False"
-    assert get(plane, what)["status"]["notYetSupported"] == ["spec"]
+def test_a_restore_waits_for_what_it_refers_to(plane: ControlPlane) -> None:
+    """Nothing of that is a failure: it is told, one after the other, and the restore goes on by itself."""
+    what = apply(plane, printed("09-point-in-time-recovery"))
+
+    def waits(words: str) -> bool:
+        status = get(plane, what).get("status") or {}
+        truth = {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions") or []}
+        unresolved = ("False", "ReferenceUnresolved")
+        return words in status.get("message", "") and truth == {"Complete": unresolved, "Failed": unresolved}
+
+    missing = "spec.clusterRef names secondary-cluster, which does not exist in statuses: create it"
+    wait_for("it waits for its cluster", lambda: waits(missing), WITHIN)
+    apply(plane, cluster("secondary-cluster", "secondary", "us-west-2"))
+    wait_for("it waits for its Secret", lambda: waits("names Secret neo4j-admin-secret, which does not"), WITHIN)
+    secret = {"metadata": {"name": "neo4j-admin-secret", "namespace": NAMESPACE}, "stringData": {"username": "neo4j"}}
+    plane.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Secret", **secret}))
+    wait_for("it waits for a key", lambda: waits("Secret neo4j-admin-secret lacks keys"), 30)
+    found = get(plane, what)
+    assert (found["status"]["phase"], "startedAt" in found["status"]) == ("Pending", False)
+    assert found["status"]["observedGeneration"] == found["metadata"]["generation"]
+    row = plane.kubectl("-n", NAMESPACE, "get", what, "--no-headers").stdout.split()
+    assert row[1:4] == ["Pending", "secondary-cluster", "2025-01-15T10:30:00Z"]
+    plane.kubectl("-n", NAMESPACE, "delete", "secret/neo4j-admin-secret", what, "--timeout=10s")
+    plane.kubectl("-n", NAMESPACE, "delete", "n4c", "secondary-cluster", "--timeout=10s")
+
+
+def test_a_restore_that_was_deleted_is_another_one_when_it_is_made_again(plane: ControlPlane) -> None:
+    document = printed("09-point-in-time-recovery") | {"metadata": {"name": "again"}}
+    what = apply(plane, document, clusterRef="first")
+    assert "first" in condition(plane, what, "Complete", "ReferenceUnresolved")["message"]
+    plane.kubectl("-n", NAMESPACE, "delete", what, "--timeout=10s")
+    apply(plane, document, clusterRef="second")
+    assert "second" in condition(plane, what, "Complete", "ReferenceUnresolved")["message"]
+    plane.kubectl("-n", NAMESPACE, "delete", what, "--timeout=10s")
 
 
 def test_a_cluster_that_does_not_exist_is_named(plane: ControlPlane) -> None:

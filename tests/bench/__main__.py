@@ -8,18 +8,20 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, failover, lag, memory, rest, restore, seed, shipping, wan
+from tests.bench import apply, cost, failover, lag, memory, puts, rest, restore, seed, shipping, wan
 
 PARTS = {
     "apply": apply.main,
     "seed": seed.main,
     "memory": memory.main,
     "shipping": shipping.main,
+    "puts": puts.main,
     "wan": wan.main,
     "restore": restore.main,
     "lag": lag.main,
     "failover": failover.main,
     "rest": rest.main,
+    "cost": cost.main,
 }
 
 chosen = sys.argv[1:] or list(PARTS)

@@ -63,6 +63,8 @@ class RestoreProcess(WorkerProcess):
         timeout: float = 10.0,
         skip_indexes: bool = False,
         clean: bool = True,
+        overwrite: bool = False,
+        force: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
@@ -78,6 +80,8 @@ class RestoreProcess(WorkerProcess):
             timeout=timeout,
             skipIndexes=skip_indexes,
             clean=clean,
+            overwrite=overwrite,
+            force=force,
         )
 
     def done(self, seconds: float = 120.0) -> dict[str, Any]:

@@ -75,11 +75,11 @@ def ship(source: Neo4j, store: Store) -> Iterator[Ship]:
 
 @pytest.fixture
 def back_up(source: Neo4j, store: Store) -> Iterator[BackUp]:
-    """Start a backup of the source (to store unless said otherwise); all are killed in the end."""
+    """Start a backup (of the source, to store, unless said otherwise); all are killed in the end."""
     running: list[BackupProcess] = []
 
-    def begin(*, to: Store = store, **options: object) -> BackupProcess:
-        running.append(BackupProcess(source, to, **options))  # type: ignore[arg-type]
+    def begin(*, of: Neo4j = source, to: Store = store, **options: object) -> BackupProcess:
+        running.append(BackupProcess(of, to, **options))  # type: ignore[arg-type]
         return running[-1]
 
     yield begin

@@ -150,6 +150,7 @@ class LinkProcess(WorkerProcess):
         retries: int = 3,
         interval: float = 1.0,
         reseed: str | None = None,
+        supersedes: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
@@ -167,6 +168,7 @@ class LinkProcess(WorkerProcess):
             retries=retries,
             interval=interval,
             reseed=reseed,
+            supersedes=supersedes,
         )
 
     def streaming(self, seconds: float = 60.0) -> dict[str, Any]:

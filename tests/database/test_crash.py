@@ -1,15 +1,22 @@
-"""A hundred workers killed with SIGKILL, most of them inside an open transaction, while the source is written to."""
+"""A hundred workers killed with SIGKILL, most of them inside an open transaction, while the source is written to.
+
+They are forked from one process that has imported everything, so that a death costs what the worker does by then.
+"""
 
 from __future__ import annotations
 
 import random
 import re
 import signal
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
 
 from lab import Neo4j
 from tests.compare import assert_equal
-from tests.database.conftest import Start
+from tests.database.forking import Forked, Forker
 from tests.database.load import Load, prepare
+from tests.database.process import LinkProcess
 
 KILLS = 100
 IN_TRANSACTION = 60
@@ -18,7 +25,34 @@ FOLLOWING = ("begin", "commit", "commit", "checkpoint", "committed")
 STRUCK = re.compile(r"^fault (\w+):\d+ (open transaction|no transaction)$", re.MULTILINE)
 
 
-def test_graphs_are_equal_after_a_hundred_kills(source: Neo4j, target: Neo4j, start: Start) -> None:
+class Life(LinkProcess):
+    """A forked worker."""
+
+    def __init__(self, forker: Forker, *ends: Neo4j, **environment: str) -> None:
+        self._forker = forker
+        super().__init__(*ends, batch=700, environment={"NEO4J_DR_JOURNAL_RECORDS": "30", **environment})
+
+    def _launch(self, program: str, environment: Mapping[str, str]) -> Forked:
+        assert program == "link"
+        return self._forker.fork(environment)
+
+
+@pytest.fixture
+def live(source: Neo4j, target: Neo4j) -> Iterator[Callable[..., Life]]:
+    """Start a worker from source to target; all are killed in the end."""
+    forker, begun = Forker(), []
+
+    def begin(**environment: str) -> Life:
+        begun.append(Life(forker, source, target, **environment))
+        return begun[-1]
+
+    yield begin
+    for worker in begun:
+        worker.kill()
+    forker.close()
+
+
+def test_graphs_are_equal_after_a_hundred_kills(source: Neo4j, target: Neo4j, live: Callable[..., Life]) -> None:
     prepare(source, 30_000, 30_000)
     writers = [Load(source, seed, pause=0.01, others=30_000) for seed in (1, 2)]
     for writer in writers:
@@ -28,8 +62,7 @@ def test_graphs_are_equal_after_a_hundred_kills(source: Neo4j, target: Neo4j, st
         chooser = random.Random(number)
         seeding = number < KILLS // 4
         fault = f"{chooser.choice(SEEDING if seeding else FOLLOWING)}:{chooser.randint(1, 3 if seeding else 5)}"
-        environment = {"NEO4J_DR_FAULT": fault, "NEO4J_DR_JOURNAL_RECORDS": "30"}
-        worker = start(batch=700, environment=environment)
+        worker = live(NEO4J_DR_FAULT=fault)
         code = worker.ended(60)
         found = STRUCK.findall(worker.log)
         assert code == -signal.SIGKILL, f"seed {number}, {fault}: ended with {code}: {worker.report}\n{worker.log}"
@@ -37,7 +70,7 @@ def test_graphs_are_equal_after_a_hundred_kills(source: Neo4j, target: Neo4j, st
         struck += 1
         inside += found[0][1] == "open transaction"
         print(f"seed {number}: killed at {fault}, {found[0][1]}, state {worker.report.get('state')}")
-    last = start(batch=700, environment={"NEO4J_DR_JOURNAL_RECORDS": "30"})
+    last = live()
     last.streaming(60)
     written = sum(writer.stop() for writer in writers)
     last.caught_up(60)

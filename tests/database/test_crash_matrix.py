@@ -183,6 +183,7 @@ def test_a_worker_may_die_at_every_call(source: Neo4j, target: Neo4j, forker: Fo
     counts["after connections lost at COMMIT"] = hunt.through(source, target, cutting=True)
     assert_equal(source.query, target.query)
     counts["re-seeding"] = reseed(hunt, source, target)
+    counts["resuming over a restore"] = resume(hunt, source, target)
     counts["handing over"] = hand_over(hunt, source, target)
     killed, passed = hunt.killed, hunt.passed
     moments = Counter(point.partition("\t")[0] for point in killed)
@@ -208,6 +209,28 @@ def reseed(hunt: Hunt, source: Neo4j, target: Neo4j) -> int:
         target.query("MATCH (n:Made) WITH n LIMIT 3 CREATE (n)-[:Stray]->(:Stray)")
         died = hunt.through(source, target, reseed=str(request))
         assert_equal(source.query, target.query)
+        total += died
+        if not died:
+            break
+    return total
+
+
+def resume(hunt: Hunt, source: Neo4j, target: Neo4j) -> int:
+    """The copy becomes what a restore has put there, under its name, until replication is resumed without a death. The
+    source was restored, too, so that both notes are dealt with."""
+    total = 0
+    for number in itertools.count(1):
+        restore, request = f"ns/r/{number}", f"resume {number}"
+        for server in (source, target):
+            server.query("CREATE (:__Neo4jDR:__Neo4jDRRestore {restore: $r, complete: true})", r=restore)
+        target.query("MATCH (n:__Neo4jDRLink {link: $l}) SET n.link = $r", l=FORWARD, r=f"restore:{restore}")
+        target.query("MATCH (n:__Neo4jDRMap) WHERE n.link = $l SET n.link = $r", l=FORWARD, r=f"restore:{restore}")
+        target.query("MATCH (n:__Neo4jDRLog) WHERE n.link = $l SET n.link = $r", l=FORWARD, r=f"restore:{restore}")
+        target.query("UNWIND range(1, 5) AS s CREATE (:__Neo4jDR:__Neo4jDRLog {link: $l, seq: s, d: ''})", l=FORWARD)
+        hunt.change(source)
+        died = hunt.through(source, target, reseed=request, supersedes=restore)
+        assert_equal(source.query, target.query)
+        assert target.query("MATCH (n:__Neo4jDR) WHERE n.link STARTS WITH 'restore:' RETURN n.link AS l") == []
         total += died
         if not died:
             break

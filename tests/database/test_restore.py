@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -151,10 +153,8 @@ def test_what_was_altered_or_is_missing_is_refused_by_name(
     for key in (segments[-2], manifest, chunk):
         whole = objects[key]
         for reason, data in (
-            (
-                "ArchiveObjectAltered",
-                whole[: len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1 :],
-            ),
+            # Its checksum: other bits of a deflated chunk may be turned and still say the same, which restores well.
+            ("ArchiveObjectAltered", whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:]),
             ("ArchiveObjectMissing", None),
         ):
             if key == manifest and data is None:
@@ -224,3 +224,63 @@ def test_a_failover_is_not_crossed_without_a_snapshot_behind_it(
     second.shipped()
     assert restore(name="two", point={"end": True}).done()["nodes"] == 4
     same(source, target)
+
+
+def test_points_before_between_and_after_two_failovers_from_the_archive_alone(
+    source: Neo4j, target: Neo4j, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    """There and back again: the graph goes on in another database, under other ids, then in a third state of the first
+    one. Then both are lost."""
+    state: dict[int, int] = dict.fromkeys(range(40), 0)
+    told: list[tuple[int, dict[int, int]]] = []
+    for epoch, server in enumerate((source, target, source), 1):
+        replica(server, state, turned=epoch % 2 == 0)
+        barrier = server.query("CALL db.cdc.current() YIELD id RETURN id")[0]["id"]
+        shipper = ship(origin=server, epoch=epoch, start=barrier, interval=0.2)
+        shipper.shipping()
+        back_up(of=server, epoch=epoch).done()
+        for step in range(3):
+            created, changed, deleted = 100 * epoch + step, epoch, epoch * 10 + step
+            server.query(
+                "CREATE (:A {uid: $new, v: 0}) WITH 1 AS x MATCH (c:A {uid: $changed}) SET c.v = c.v + 1 WITH c "
+                "MATCH (d:A {uid: $gone}) DETACH DELETE d",
+                new=created,
+                changed=changed,
+                gone=deleted,
+            )
+            state = {uid: v for uid, v in {**state, created: 0, changed: state[changed] + 1}.items() if uid != deleted}
+            told.append((tick(server), state))
+        shipper.shipped()
+        shipper.finish()
+    source.reset()
+    for number, (millis, expected) in enumerate(told):
+        if number % 3 == 2:
+            continue  # the last one of an epoch: what was committed up to then is known by position only
+        target.reset()
+        report = restore(name=f"point {number}", point={"time": rfc3339(millis / 1000)}).done()
+        assert (report["epoch"], report["nodes"]) == (number // 3 + 1, len(expected))
+        assert {row["uid"]: row["v"] for row in target.query("MATCH (a:A) RETURN a.uid AS uid, a.v AS v")} == expected
+        chain = sorted(expected)
+        rows = target.query("MATCH (a:A)-[:NEXT]->(b:A) RETURN a.uid AS a, b.uid AS b")
+        assert {(row["a"], row["b"]) for row in rows} == {
+            (a, b) for a, b in itertools.pairwise(range(40)) if a in chain and b in chain
+        }
+
+
+def replica(server: Neo4j, state: Mapping[int, int], *, turned: bool) -> None:
+    """The graph of ``state`` in an emptied database: the same elements, in another order under other ids."""
+    server.reset()
+    uids = sorted(state, reverse=turned)
+    server.query("UNWIND $rows AS r CREATE (:A {uid: r[0], v: r[1]})", rows=[[uid, state[uid]] for uid in uids])
+    server.query(
+        "UNWIND $pairs AS p MATCH (a:A {uid: p[0]}) MATCH (b:A {uid: p[1]}) CREATE (a)-[:NEXT]->(b)",
+        pairs=[[a, b] for a, b in itertools.pairwise(range(40)) if a in state and b in state],
+    )
+
+
+def tick(server: Neo4j) -> int:
+    """A moment of the server's clock behind everything that was committed, ms since 1970; it is over on return."""
+    moment = now = server.query("RETURN timestamp() AS t")[0]["t"]
+    while now <= moment + 1:
+        now = server.query("RETURN timestamp() AS t")[0]["t"]
+    return int(moment)

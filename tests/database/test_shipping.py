@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import time
 
 from lab import Neo4j
@@ -80,7 +81,8 @@ def test_a_segment_costs_one_put_and_no_look(source: Neo4j, store: Store, ship: 
     worker = ship(to=Store(store.server, relay.endpoint), interval=0.3)
     worker.shipping()
     source.query("CREATE (:A {uid: 0})")
-    before = worker.shipped()["segments"]
+    report = worker.shipped()
+    before, counted = report["segments"], report["traffic"]["requests"]
     relay.requests.clear()
     for number in range(5):
         source.query("CREATE (:A {uid: $n})", n=number + 1)
@@ -90,6 +92,10 @@ def test_a_segment_costs_one_put_and_no_look(source: Neo4j, store: Store, ship: 
         line for line in asked if line.startswith("PUT") and line.endswith(".seg")
     ]
     assert sum(line.endswith(".seg") for line in asked) == worker.report["segments"] - before == 5
+    own = collections.Counter(worker.report["traffic"]["requests"])
+    own.subtract(counted)
+    assert {name for name, count in own.items() if count} == {"PutObject"}, "by the client's own hooks, too"
+    assert 5 <= own["PutObject"] <= len(relay.requests)
 
 
 def test_a_segment_is_cut_when_it_is_large(source: Neo4j, store: Store, ship: Ship) -> None:

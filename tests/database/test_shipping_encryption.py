@@ -54,7 +54,8 @@ def test_a_key_that_is_not_there_is_the_key_services_word(source: Neo4j, minio: 
     store = Store(minio)
     worker = ship(to=store, encrypted=True, key="no-such-key")
     report = worker.wait(lambda report: report["error"] is not None)
-    assert report["error"]["reason"] == "KmsRefused"
+    assert report["error"]["reason"] == "KmsKeyNotFound"
+    assert "no-such-key" in report["error"]["message"]
     assert store.objects() == {}
 
 

@@ -117,12 +117,12 @@ def test_a_store_that_is_away_is_a_backlog_and_no_loss(source: Neo4j, store: Sto
     try:
         source.query("CREATE (:A {uid: 0})")
         worker.wait(lambda report: (report["error"] or {}).get("reason") == "ObjectStoreUnreachable")
-        before = _resident(worker.process.pid)
+        before = resident(worker.process.pid)
         for number in range(30):
             source.query("UNWIND range(1, 4000) AS i CREATE (:B {uid: i, x: $n, t: $t})", n=number, t="x" * 500)
         worker.wait(lambda report: report["backlogTransactions"] >= 31)
         assert worker.report["upTo"] < up_to + 5
-        grown = _resident(worker.process.pid) - before
+        grown = resident(worker.process.pid) - before
     finally:
         store.server.start()
     worker.shipped()
@@ -145,16 +145,19 @@ def test_a_source_that_is_away_comes_back(source: Neo4j, store: Store, ship: Shi
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
-    [({"secretKey": "wrong"}, "SignatureDoesNotMatch"), ({"bucket": "no-such-bucket"}, "NoSuchBucket")],
+    ("change", "code", "reason"),
+    [
+        ({"secretKey": "wrong"}, "SignatureDoesNotMatch", "CredentialsRejected"),
+        ({"bucket": "no-such-bucket"}, "NoSuchBucket", "BucketNotFound"),
+    ],
     ids=["wrong key", "no bucket"],
 )
 def test_what_somebody_has_to_mend_is_reported_and_waited_for(
-    source: Neo4j, store: Store, ship: Ship, change: dict[str, str], code: str
+    source: Neo4j, store: Store, ship: Ship, change: dict[str, str], code: str, reason: str
 ) -> None:
     wrong = ship(destination=change)
     report = wrong.wait(lambda report: report["error"] is not None)
-    assert report["error"]["reason"] == "ObjectStoreError"
+    assert report["error"]["reason"] == reason
     assert code in report["error"]["message"]
     assert store.server.secret_key not in wrong.log + str(report)
     if code == "NoSuchBucket":
@@ -192,7 +195,7 @@ def test_a_wrong_password_is_told_not_shown_and_locks_nobody_out(source: Neo4j, 
     assert "not-the-password" not in worker.log + str(worker.report)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """MiB of memory that a process holds."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) // 1024  # type: ignore[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import gzip
 import json
+import math
 from typing import Any
 
 from tests.scenario.world import DR, World, wait_for
@@ -34,7 +35,7 @@ def begin(world: World, **more: Any) -> None:
     del manifest["spec"]["failover"]["quorum"]
     world.apply(manifest)
     world.operator.start()
-    world.settled("primary")
+    world.settled("primary", 180)
 
 
 def keys(world: World, secret: str) -> None:
@@ -92,13 +93,17 @@ def test_every_transaction_is_archived_once_across_a_switchover(dr: World) -> No
     status = dr.status()["shipping"]
     assert (status["state"], status["site"], status["epoch"]) == ("shipping", "secondary", 2)
     assert dr.metrics()[f"neo4j_disaster_recovery_log_shipping_bytes_total{{{label}}}"] > 0
+    wait_for("how the log is kept", lambda: dr.status()["shipping"].get("retentionPolicy") == "512M size", 30)
+    assert dr.status()["shipping"].get("retentionSecondsLeft") is None, "a log of a size that was never pruned"
+    left = f'neo4j_disaster_recovery_log_retention_seconds_left{{{label},reader="shipping"}}'
+    assert math.isnan(dr.metrics()[left])
 
 
 def test_a_bad_store_is_told_and_replication_goes_on(dr: World) -> None:
     begin(dr)
     dr.await_condition("LogShippingHealthy", "True")
     keys(dr, "a-wrong-key")
-    dr.await_condition("LogShippingHealthy", "False", "ObjectStoreError", 90)
+    dr.await_condition("LogShippingHealthy", "False", "CredentialsRejected", 90)
     primary, secondary = dr.sites["primary"], dr.sites["secondary"]
     primary.query("CREATE (:While {uid: 1})")
     wait_for("it is replicated", lambda: secondary.query("MATCH (w:While) RETURN w"), 20)
@@ -107,6 +112,7 @@ def test_a_bad_store_is_told_and_replication_goes_on(dr: World) -> None:
     dr.await_condition("LogShippingHealthy", "True", "Shipping", 30)
     wait_for("nothing was left out", lambda: created(segments(dr, 1), "While") == [1], 20)
     dr.kubectl("delete", "secret", "archive-keys")
+    dr.kubectl("patch", "n4dr", DR, "--type=merge", "-p", '{"spec":{"failover":{"rpo":"1h"}}}')  # else a minute later
     refused = dr.await_condition("LogShippingHealthy", "False", "ReferenceUnresolved", 90)
     assert "spec.replication.logShipping.destination" in refused["message"]
     assert "archive-keys" in refused["message"]

@@ -10,6 +10,9 @@ from tests.guide import commands
 from tests.scenario.world import World, wait_for
 from tests.scenario.writer import Writer, missing
 
+GIT_SECONDS = 2.0
+"""Between two applies."""
+
 
 def caught_up(world: World, writer: Writer) -> None:
     """Everything acknowledged is on the standby too."""
@@ -83,22 +86,28 @@ def test_nothing_flips_back_while_git_applies_the_first_manifest(dr: World) -> N
     dr.operator.start()
     dr.settled("primary")
     writer = Writer(dr.sites, lambda: dr.status().get("activeSite", "primary"))
-    stop = threading.Event()
+    stop, applied = threading.Event(), [0]
 
     def git() -> None:
-        while not stop.wait(5):
+        while not stop.wait(GIT_SECONDS):
             for manifest in first:
                 dr.apply(manifest)
+            applied[0] += 1
+
+    def applies() -> None:
+        """Two more of them, each with its time to do harm."""
+        enough = applied[0] + 3
+        wait_for("two more applies", lambda: applied[0] >= enough or sync.done(), 60)
 
     with ThreadPoolExecutor(1) as pool:
         sync = pool.submit(git)
         try:
             planned(dr, writer)
             stayed = dr.status()["failover"]["history"]
-            assert not stop.wait(12), "two more applies"
+            applies()
             assert dr.status()["failover"]["history"] == stayed
             failback(dr)
-            assert not stop.wait(12), "two more applies"
+            applies()
         finally:
             stop.set()
         sync.result()

@@ -26,14 +26,16 @@ DR = "cross-region-dr"
 CLUSTERS = {"primary": "primary-cluster", "secondary": "secondary-cluster"}
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float, pause: float = 0.1) -> T:
-    """The first true value of `probe`, asked again and again; AssertionError after `seconds`."""
+def wait_for(
+    what: str, probe: Callable[[], T | None], seconds: float, pause: float = 0.1, instead: Callable[[], object] = str
+) -> T:
+    """The first true value of `probe`, asked again and again; AssertionError, with what is `instead`, afterwards."""
     end = time.monotonic() + seconds
     while True:
         value = probe()
         if value:
             return value
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        assert time.monotonic() < end, f"not within {seconds} s: {what} {instead()}"
         time.sleep(pause)
 
 
@@ -217,7 +219,15 @@ class World:
             status = self.status()
             return status if (status.get("activeSite"), status.get("phase")) == (active, "Replicating") else None
 
-        return wait_for(f"{active} active and followed", look, seconds, 0.2)
+        return wait_for(f"{active} active and followed", look, seconds, 0.2, self.told)
+
+    def told(self) -> str:
+        """What the resource says of itself."""
+        status = self.status()
+        told = [(each["type"], each["status"], each["reason"], each["message"]) for each in status["conditions"]]
+        return (
+            f"but {json.dumps({'failover': status.get('failover'), 'links': status.get('replication'), 'told': told})}"
+        )
 
     def request(self, target: str, emergency: bool = False) -> None:
         """Ask for a failover as the guide does."""

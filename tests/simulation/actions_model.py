@@ -292,6 +292,8 @@ class Acting:
             spec.target = None
         elif action.field == "sync" and spec.sync is not None and spec.sync.value == action.value:
             spec.sync = None
+        elif action.field == "reseed" and spec.reseed is not None and spec.reseed.value == action.value:
+            spec.reseed = None
         elif action.field == "readOnly" and action.site is not None:
             spec.read_only[action.site] = False
         world.stored = replace(world.stored, version=world.stored.version + 1)

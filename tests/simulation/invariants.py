@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from model import Stored, World
+from model import Database, Stored, World
 
 from neo4j_dr_operator.failover.actions import Promote
-from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
+from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, Operation
 
 GRACE = 15.0
 """Seconds a site must have been reachable before nobody may call it dead: silence, probes and slow actions fit in."""
@@ -65,12 +65,16 @@ def _ended(world: World, entry: HistoryEntry) -> None:
 
 
 def _synced(world: World, control: ControlState) -> None:
-    """True only when it is true; a database that came back writable since the last probe is found out by the next."""
+    """True only when it is true.
+
+    A database that came back writable since the last probe is found out by the next, as is one that a restore took.
+    """
     active, standby = world.databases[control.active], world.databases[control.standby_site]
     just_opened = world.now - active.opened_at <= 6.0
     if active.access != "read-only" and not just_opened:
         world.fail("ReplicationSynced is True and the primary takes writes")
-    if not set(active.content) <= set(standby.content) and not just_opened:
+    just_taken = world.now - standby.taken_at <= 6.0
+    if not set(active.content) <= set(standby.content) and not just_opened and not just_taken:
         world.fail("ReplicationSynced is True and the standby lacks transactions")
 
 
@@ -81,6 +85,8 @@ def promoted(world: World, operator: str, action: Promote) -> None:
         world.fail(f"a promotion at epoch {action.epoch} outside its step")
         return
     target = world.databases[action.target]
+    if target.note is not None:
+        world.fail(f"{action.target} is promoted with what restore {target.note.name} has put there")
     both = [site for site, db in world.databases.items() if (db.role, db.epoch) == ("primary", action.epoch)]
     if len(both) != 1:
         world.fail(f"two primaries at epoch {action.epoch}")
@@ -95,10 +101,29 @@ def promoted(world: World, operator: str, action: Promote) -> None:
             world.fail(f"an automatic failover from {action.source}, which lives")
         if world.lease is None or (world.lease.holder, world.lease.epoch) != (action.target, action.epoch):
             world.fail("an automatic failover without the lease")
+    _drained(world, operation, target)
     if source.access == "read-only":
         world.fenced[action.source] = source.restarts
     world.fenced.pop(action.target, None)
     world.note(f"{action.target} is promoted at epoch {action.epoch}, {len(lost)} behind")
+
+
+def _drained(world: World, operation: Operation, target: Database) -> None:
+    """What the archive was seen to hold is applied, and counted once, whatever was killed meanwhile."""
+    link = target.inbound
+    if not world.shipping or operation.kind == "switchover" or operation.final is not None:
+        if operation.drained is not None:
+            world.fail("a drain where nothing was to be drained")
+        return
+    world.drains["problem" if operation.drain_problem else "taken" if operation.drained else "nothing"] += 1
+    if operation.drained is None:
+        world.fail("promoted without having asked the archive")
+    if link is None or operation.drain_problem is not None:
+        return
+    if link.cursor < world.goals.get(operation.epoch, 0):
+        world.fail(f"the standby is at {link.cursor}, the archive was at {world.goals[operation.epoch]}")
+    if link.drain_epoch == operation.epoch and link.drained != operation.drained:
+        world.fail(f"{operation.drained} transactions are said to be drained, {link.drained} were")
 
 
 def each_tick(world: World) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
 from neo4j_dr_operator.failover.lease import WitnessRecord
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site, other
-from neo4j_dr_operator.failover.view import Access, Desired, Mark, Requested
+from neo4j_dr_operator.failover.view import Access, Desired, Mark, Requested, RestoreMark
 
 DR = "production/cross-region-dr"
 
@@ -23,11 +23,27 @@ class Unreachable(Exception):
 
 @dataclass
 class Link:
-    """The link node kept in its target: phase, epoch, and how much of the source's log has been applied."""
+    """The link node kept in its target: phase, epoch, and how much of the source's log has been applied.
+
+    `drained`: clients' transactions that came out of the archive, in the drain at `drain_epoch`.
+    """
 
     phase: str
     epoch: int
     cursor: int
+    drain_epoch: int = 0
+    drained: int = 0
+    reseed: str | None = None
+
+
+@dataclass
+class Archived:
+    """One epoch of the archive: what a site's log holds from `begin` to `end`. `broken`: where one was altered."""
+
+    site: Site
+    begin: int
+    end: int
+    broken: int | None = None
 
 
 @dataclass
@@ -46,7 +62,9 @@ class Database:
     breaks: int = 0
     restarts: int = 0
     opened_at: float = 0.0
+    taken_at: float = float("-inf")
     started_at: float = 0.0
+    note: RestoreMark | None = None
 
     @property
     def content(self) -> list[int]:
@@ -59,7 +77,7 @@ class Database:
         phase, at = (link.phase, link.epoch) if link else (None, 0)
         barrier = None if self.barrier is None else str(self.barrier)
         dr = None if self.role == "absent" else DR
-        return Mark(self.role, self.epoch, dr, barrier, phase, at)  # type: ignore[arg-type]
+        return Mark(self.role, self.epoch, dr, barrier, phase, at, restore=self.note)  # type: ignore[arg-type]
 
     def commit(self, entry: int | None) -> None:
         """One transaction, refused while read-only."""
@@ -97,6 +115,7 @@ class Spec:
 
     target: Requested | None = None
     sync: Requested | None = None
+    reseed: Requested | None = None
     read_only: dict[Site, bool] = field(default_factory=dict)
     git_target: str | None = None
     git_sync: str | None = None
@@ -114,6 +133,7 @@ class Spec:
             automatic=automatic,
             target=self.target,
             sync=self.sync,
+            reseed=self.reseed,
             read_only={site: "patch" if self.read_only.get(site) else None for site in SITES},
             witness=witness,
         )
@@ -143,16 +163,23 @@ class World:
     api_up: bool = True
     s3_up: bool = True
     lease: WitnessRecord | None = None
+    shipping: bool = False
+    archive: dict[int, Archived] = field(default_factory=dict)
+    goals: dict[int, int] = field(default_factory=dict)
+    """How far the archive was when a drain looked at it last, by the epoch that was claimed."""
     cuts: dict[tuple[str, str], float] = field(default_factory=dict)
     healed: dict[tuple[str, str], float] = field(default_factory=dict)
     acknowledged: dict[int, Site] = field(default_factory=dict)
     writers: list[Writer] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     trace: deque[str] = field(default_factory=lambda: deque(maxlen=400))
+    restoring: bool = False
+    restored: int = 0
     written: int = 0
     requested: int = 0
     accepted: int = 0
     results: dict[tuple[str, str], int] = field(default_factory=dict)
+    drains: Counter[str] = field(default_factory=Counter)
     fenced: dict[str, int] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
 

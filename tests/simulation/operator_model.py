@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actions_model import TERM, Acting, Facts, Running, Sight
+from archive_model import Drain, Shipper
 from invariants import stored as stored_is_sound
 from model import DR, Refused, Stored, Unreachable, World, copy_spec
 from worker_model import Worker
 
-from neo4j_dr_operator.failover.actions import Action, LinkPlan
+from neo4j_dr_operator.failover.actions import Action, DrainPlan, LinkPlan
 from neo4j_dr_operator.failover.lease import Watch, grant
 from neo4j_dr_operator.failover.machine import decide
-from neo4j_dr_operator.failover.objectives import Objectives
+from neo4j_dr_operator.failover.objectives import Objectives, ShipPlan, ship_plan
 from neo4j_dr_operator.failover.report import conditions
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
 from neo4j_dr_operator.failover.statuses import without_nulls
@@ -40,8 +41,12 @@ class Operator(Acting):
         self.holder: tuple[Site, int] | None = None
         self.plan: LinkPlan | None = None
         self.worker = Worker(world, f"worker-{name}")
+        self.shipper, self.drain = Shipper(world, name), Drain(world, name)
+        self.shipped: ShipPlan | None = None
+        self.drained: DrainPlan | None = None
         self.running: list[Running] = []
         self.not_before: dict[Action, float] = {}
+        self.held: dict[Site, str] = {}
         self.step: tuple[object, float] = (None, self.mono)
 
     # -- one tick ---------------------------------------------------------------------------------------------------
@@ -53,6 +58,8 @@ class Operator(Acting):
             self._probe(site)
         self.finish_actions()
         self.worker.run(self.plan)
+        self.shipper.run(self.shipped)
+        self.drain.run(self.drained, self.shipper.plan is not None)
         self._beat()
         self._keep()
         for _ in range(8):
@@ -136,7 +143,9 @@ class Operator(Acting):
         return Seen(
             sites={site: sight.view() for site, sight in self.sights.items()},
             link=self.worker.view(),
+            drain=self.drain.view(),
             witness=witness if self.world.witness_wanted else None,
+            held=dict(self.held),
             **vars(facts),
         )
 
@@ -149,7 +158,7 @@ class Operator(Acting):
         if key != self.step[0]:
             self.step = (key, self.mono)
             self.facts.failed = self.facts.lease_refused = None
-        desired = self.cache.spec.desired(world.automatic, world.witness_wanted)
+        desired = replace(self.cache.spec.desired(world.automatic, world.witness_wanted), archive=world.shipping)
         seen = self._seen()
         decision = decide(state, desired, seen, Now(world.now + 1.7e9, self.mono, self.step[1]), DR, SILENCE)
         made = conditions(decision.state, desired, seen, decision.why, Objectives())
@@ -160,7 +169,8 @@ class Operator(Acting):
                 world.note(f"{self.name}: {decision.why}")
             return self._store(decision.state, synced, complete) and decision.state != state
         self.holder = (decision.holder, state.epoch) if decision.holder else None
-        self.plan = decision.link
+        self.plan, self.drained = decision.link, decision.drain
+        self.shipped = ship_plan(decision.state) if world.shipping else None
         self.start(decision.actions)
         return False
 

@@ -10,7 +10,7 @@ from operator_model import Operator
 
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, Site, other
-from neo4j_dr_operator.failover.view import Requested
+from neo4j_dr_operator.failover.view import Requested, RestoreMark
 
 SLICE = 0.5
 CHAOS = 60.0
@@ -29,6 +29,7 @@ class Run:
         self.operators = [Operator(world, "operator-1", faulty)]
         self.scripts: list[Script] = []
         self.restarts: list[tuple[float, Site]] = []
+        self.deaths: list[tuple[float, Site]] = []
         self.next_git = 0.0
 
     def slice(self) -> None:
@@ -40,6 +41,9 @@ class Run:
             self.restarts.remove((at, site))
             world.databases[site].start(world.now)
             world.note(f"{site} is back")
+        for at, site in [due for due in self.deaths if due[0] <= world.now]:
+            self.deaths.remove((at, site))
+            self.kill(site, 25.0)
         if world.now >= self.next_git:
             self.next_git = world.now + 5.0
             spec = world.stored.spec
@@ -122,6 +126,37 @@ class Run:
         self._patch()
         yield
 
+    def restore(self, site: Site, operator: Operator, slices: int, hold: bool) -> Script:
+        """A restore into a site, with or without the operator's knowledge: it is emptied, then holds an old state.
+
+        Refused, as by the engine, where the site is marked as primary or read-only.
+        """
+        world, database = self.world, self.world.databases[site]
+        name = f"production/back/{len(world.trace)}-{world.now}"
+        if hold:
+            operator.held[site] = name
+            for _ in range(world.rng.randrange(6)):
+                yield
+        if database.alive and database.role == "standby" and database.access == "read-write" and not database.note:
+            world.note(f"restore {name} takes {site}")
+            old = list(database.content)
+            database.note, database.inbound, database.log = RestoreMark(name, False), None, []
+            database.taken_at = world.now
+            for _ in range(slices):
+                yield
+            if database.alive and database.note is not None and database.note.name == name:
+                database.log = list(old[: world.rng.randint(0, len(old))])
+                database.note = RestoreMark(name, True)
+                world.restored += 1
+        operator.held.pop(site, None)
+
+    def resume(self) -> None:
+        """The printed line, typed when it is told; not again before it was seen to have been taken out of the spec."""
+        spec, control = self.world.stored.spec, self.world.stored.control
+        if control.standby == "restored" and spec.reseed is None and control.handled.reseed == "":
+            self.world.note(f"user: reseed {control.standby_site}")
+            self._patch(reseed=Requested(control.standby_site, "patch"))
+
     # -- rest -------------------------------------------------------------------------------------------------------
 
     def unrest(self) -> str | None:
@@ -149,6 +184,10 @@ class Run:
             return f"the standby is {control.standby}: {link}"
         return None if standby.content == active.content else "the standby is behind"
 
+    def _calm(self) -> bool:
+        self.resume()
+        return self.unrest() is None
+
     def settle(self) -> str | None:
         """Faults end, people wait: None once everything is at rest, else what is missing."""
         world = self.world
@@ -157,12 +196,13 @@ class Run:
         for site in SITES:
             if not world.databases[site].alive:
                 world.databases[site].start(world.now)
-        self.restarts, self.scripts = [], []
+        self.restarts, self.scripts, self.deaths = [], [], []
         for writer in world.writers:
             writer.paused = True
         for operator in self.operators:
             operator.faulty = False
-        if self.until(lambda: self.unrest() is None, REST):
+            operator.held.clear()  # a restore that has not ended by now is given up
+        if self.until(self._calm, REST):
             return None
         return self.unrest()
 
@@ -172,6 +212,8 @@ def chaos(seed: int) -> Run:
     world = new_world(seed)
     rng = world.rng
     world.automatic, world.witness_wanted = rng.random() < 0.85, rng.random() < 0.9
+    world.shipping = rng.random() < 0.6
+    world.restoring = rng.random() < 0.3
     if rng.random() < 0.15:
         world.stored.spec.git_target = rng.choice(SITES)
         world.stored.spec.git_sync = rng.choice((None, "forward", "reverse"))
@@ -198,7 +240,12 @@ def fault(run: Run) -> None:
     world, rng = run.world, run.world.rng
     site, operator = rng.choice(SITES), rng.choice(run.operators)
     seconds = rng.choice((1.0, 4.0, 10.0, 25.0))
-    kind = rng.choice(("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api", "stuck"))
+    kinds = ("kill", "kill", "own", "worker", "both", "s3", "api", "crash", "witness", "my-api", "stuck")
+    if world.shipping:
+        kinds += ("shipper", "drain", "behind", "behind", "altered")
+    if world.restoring:
+        kinds += ("restore", "restore", "restore", "restore", "resume", "resume", "resume")
+    kind = rng.choice(kinds)
     world.note(f"fault: {kind} {site} {operator.name} {seconds}")
     match kind:
         case "kill":
@@ -223,6 +270,23 @@ def fault(run: Run) -> None:
             world.cut(operator.name, "api", world.now + seconds)
         case "stuck":
             operator.worker.stuck_until = world.now + seconds
+        case "shipper":
+            world.cut(operator.shipper.name, site, world.now + seconds)
+        case "drain":
+            operator.drain.kill()
+        case "altered":
+            for archived in world.archive.values():
+                if archived.broken is None and archived.end > archived.begin:
+                    archived.broken = rng.randint(archived.begin, archived.end)
+        case "behind":  # the archive gets ahead of the standby, then the primary dies
+            operator.worker.stuck_until = world.now + seconds
+            run.deaths.append((world.now + seconds / 2, world.stored.control.active))
+        case "restore":
+            run.scripts.append(
+                run.restore(world.stored.control.standby_site, operator, rng.choice((0, 3, 20, 60)), rng.random() < 0.6)
+            )
+        case "resume":
+            run.resume()
         case "crash":
             run.operators[run.operators.index(operator)] = Operator(world, operator.name)
 

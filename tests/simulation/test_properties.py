@@ -12,7 +12,8 @@ from schedule import Run
 
 from neo4j_dr_operator.failover.state import SITES, Site
 
-EVENTS = ("kill", "cut-own", "cut-worker", "cut-both", "cut-s3", "cut-api", "crash", "planned", "failback", "urgent")
+EVENTS = ("kill", "cut-own", "cut-worker", "cut-both", "cut-s3", "cut-api", "crash", "planned", "failback", "urgent",
+          "restore", "resume", "behind", "altered")  # fmt: skip
 STORY = st.lists(
     st.tuples(
         st.sampled_from(EVENTS),
@@ -30,9 +31,12 @@ STORY = st.lists(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(STORY, st.booleans(), st.booleans())
-def test_no_story_breaks_a_promise(story: list[tuple[str, Site, float, float]], faulty: bool, two: bool) -> None:
+@given(STORY, st.booleans(), st.booleans(), st.booleans())
+def test_no_story_breaks_a_promise(
+    story: list[tuple[str, Site, float, float]], faulty: bool, two: bool, shipping: bool
+) -> None:
     world = new_world(3)
+    world.shipping = shipping
     run = Run(world, faulty)
     run.operators = [Operator(world, f"operator-{number}", faulty) for number in range(1, 3 if two else 2)]
     run.until(lambda: world.stored.control.standby == "following", 60)
@@ -64,11 +68,21 @@ def happen(run: Run, event: str, site: Site, seconds: float) -> None:
             world.cut(first.name, "s3", until)
         case "cut-api":
             world.cut(first.name, "api", until)
+        case "behind":
+            first.worker.stuck_until = until
+            run.deaths.append((until - seconds / 2, world.stored.control.active))
+        case "altered":
+            for archived in world.archive.values():
+                archived.broken = archived.broken or archived.end
         case "crash":
             run.operators[0] = Operator(world, first.name, run.faulty)
         case "planned":
             run.scripts.append(run.planned(site))
         case "failback":
             run.scripts.append(run.failback(site))
+        case "restore":
+            run.scripts.append(run.restore(site, first, int(4 * seconds), hold=True))
+        case "resume":
+            run.resume()
         case _:
             run.scripts.append(run.urgent(site))

@@ -146,3 +146,70 @@ def test_an_operator_killed_in_any_step_is_replaced(kind: str, step: str) -> Non
     assert run.until(lambda: world.stored.control.active == "secondary", 200), world.stored.control.operation
     assert run.settle() is None
     assert not world.violations
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_was_shipped_is_not_lost_when_the_standby_was_behind(urgent: bool, killed: bool) -> None:
+    """The standby's stream stands still, the archive goes on, the primary dies: what was shipped comes out of S3."""
+    run = begin()
+    world = run.world
+    world.shipping, world.automatic = True, not urgent
+    for _ in range(20):
+        run.slice()
+    run.operators[0].worker.stuck_until = world.now + 21  # a second beyond the death
+    before = len(world.databases["secondary"].content)
+    for _ in range(40):
+        run.slice()
+    run.kill("primary", 1000)
+    if urgent:
+        run.scripts.append(run.urgent("secondary"))
+    if killed:
+        assert run.until(lambda: run.operators[0].drain.state == "draining", 60), world.trace
+        run.operators[0].drain.kill()
+    assert run.until(lambda: world.stored.control.active == "secondary", 90), world.trace
+    entry = world.stored.control.history[-1]
+    archived = world.archive[1]
+    shipped = [entry for entry in world.databases["primary"].log[: archived.end] if entry is not None]
+    assert world.databases["secondary"].content[: len(shipped)] == shipped
+    assert (entry.drained, entry.drain_problem) == (len(shipped) - before, None)
+    assert run.settle() is None
+    assert world.stored.control.history[-1].lost_transactions == len(world.databases["primary"].content) - len(shipped)
+    assert not world.violations
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_store_that_is_down_does_not_prevent_an_emergency(asked: bool) -> None:
+    run = begin()
+    world = run.world
+    world.shipping = world.automatic = True
+    for _ in range(20):
+        run.slice()
+    world.cut("operator-1", "s3", world.now + 1000)
+    run.kill("primary", 1000)
+    if asked:
+        run.scripts.append(run.urgent("secondary"))
+    promoted = run.until(lambda: world.stored.control.active == "secondary", 60)
+    assert promoted == asked, "an automatic failover needs the witness, and so the store"
+    if asked:
+        entry = world.stored.control.history[-1]
+        assert (entry.drained, entry.drain_problem) == (0, "ObjectStoreUnreachable: ")
+    assert not world.violations
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_a_restored_standby_is_promoted_by_nobody_until_it_is_resumed(hold: bool) -> None:
+    run = begin()
+    world = run.world
+    calm(run, writing=True)
+    run.scripts.append(run.restore("secondary", run.operators[0], 8, hold))
+    assert run.until(lambda: world.restored == 1 and world.stored.control.standby == "restored", 60)
+    run.kill("primary", 40.0)
+    run.ask("secondary", emergency=True)
+    assert run.until(lambda: world.results.get(("emergency", "Refused"), 0) == 1, 120), world.results
+    assert (world.stored.control.active, world.stored.control.standby) == ("primary", "restored")
+    run.resume()
+    assert run.until(lambda: world.stored.control.standby == "following", 60)
+    calm(run)
+    reaches(run, "secondary", run.urgent("secondary"))
+    went_on(world, 0)

@@ -19,6 +19,7 @@ class Worker:
         self.plan: LinkPlan | None = None
         self.state, self.reason = "starting", None
         self.cursor = -1
+        self.reseeded: str | None = None
         self.read_at: float | None = None
         self.stuck_until = 0.0
 
@@ -29,7 +30,16 @@ class Worker:
             return None
         age = None if self.read_at is None else self.world.now - self.read_at
         return LinkView(
-            plan.source, plan.target, plan.epoch, self.state, str(self.cursor), self.cursor, age, self.reason, ""
+            plan.source,
+            plan.target,
+            plan.epoch,
+            self.state,
+            str(self.cursor),
+            self.cursor,
+            age,
+            self.reason,
+            "",
+            reseed=self.reseeded,
         )
 
     def beats(self, site: str) -> bool:
@@ -62,6 +72,13 @@ class Worker:
         target = self.world.database(self.name, plan.target)
         source = self.world.database(self.name, plan.source)
         self.read_at, self.reason = self.world.now, None
+        note = target.note
+        if note is not None and note.name != plan.supersedes:
+            self._fail("Restored" if note.complete else "RestoreUnderWay")
+            return
+        if note is not None:
+            self._resume(plan, source, target)
+            return
         link = target.inbound
         if plan.origin == "handover" and (
             link is None or link.epoch < plan.epoch or (link.epoch == plan.epoch and link.phase == "handover")
@@ -73,9 +90,12 @@ class Worker:
             if self.state != "failed":
                 self._fail("LinkMissing")
             return
+        if link.epoch == plan.epoch and link.phase == "seeding":
+            link.phase = "streaming"
         if link.epoch != plan.epoch or link.phase != "streaming":
             self._fail("Stale")
             return
+        self.reseeded = link.reseed
         self._apply(plan, source, target, link)
 
     def _seed(self, plan: LinkPlan, source: Database, target: Database) -> Link | None:
@@ -88,6 +108,16 @@ class Worker:
         target.log.extend(source.content)
         target.inbound = Link("streaming", plan.epoch, len(source.log))
         return target.inbound
+
+    def _resume(self, plan: LinkPlan, source: Database, target: Database) -> None:
+        """Fill the target anew over what a restore has put there, whose say that ends."""
+        if target.access == "read-only":
+            self._fail("ReadOnlyRefused")
+            return
+        target.note = None
+        target.log = list(source.content)
+        target.inbound = Link("seeding", plan.epoch, len(source.log), reseed=plan.reseed)
+        self.state, self.reseeded = "reseeding", plan.reseed
 
     def _hand_over(self, plan: LinkPlan, source: Database, target: Database) -> Link | None:
         frozen = source.inbound

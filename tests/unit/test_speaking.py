@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -38,3 +39,39 @@ def test_the_failure_of_another_plan_does_not_speak() -> None:
     supervisor = LinkSupervisor(lambda: None)
     supervisor._worker, supervisor.last = child({}, epoch=2), child({"state": "failed"}, epoch=1)
     assert supervisor.speaking is supervisor._worker
+
+
+def test_it_has_stopped_when_the_last_child_has_ended_and_none_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between what is wanted and the child that is started for it there is a moment without any child."""
+
+    async def scenario() -> None:
+        supervisor = LinkSupervisor(lambda: None)
+        assert supervisor.stopped
+        started, ended = asyncio.Event(), asyncio.Event()
+
+        async def spawn(config: LinkConfig) -> Worker[LinkConfig]:
+            started.set()
+            await asyncio.sleep(0)
+            supervisor._worker = child({})
+            return supervisor._worker
+
+        async def listen(_: Worker[LinkConfig]) -> None:
+            await ended.wait()
+
+        async def end(*_: object, **__: object) -> None:
+            ended.set()
+
+        monkeypatch.setattr(supervisor, "_spawn", spawn)
+        monkeypatch.setattr(supervisor, "_listen", listen)
+        monkeypatch.setattr(supervisor, "_end", end)
+        supervisor.want(LinkConfig("a>b", 1, "attach", END, END))
+        await started.wait()
+        supervisor.want(None)
+        assert supervisor.worker is None
+        assert not supervisor.stopped
+        while not supervisor.stopped:
+            await asyncio.sleep(0)
+        assert ended.is_set()
+        await supervisor.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 5))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from neo4j_dr_operator.cli.command import Command
+from neo4j_dr_operator.cli.commands.archive import COMMAND as ARCHIVE
+from neo4j_dr_operator.cli.commands.backup import COMMAND as BACKUP
 from neo4j_dr_operator.cli.commands.status import COMMAND as STATUS
 from neo4j_dr_operator.cli.commands.verify import COMMAND as VERIFY
 from neo4j_dr_operator.cli.commands.version import COMMAND as VERSION
 
-COMMANDS: tuple[Command, ...] = (STATUS, VERIFY, VERSION)
+COMMANDS: tuple[Command, ...] = (STATUS, VERIFY, BACKUP, ARCHIVE, VERSION)

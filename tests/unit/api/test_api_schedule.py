@@ -8,9 +8,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.api.schedule import Cron
+from neo4j_dr_operator.api.schedule import Cron, Fields, TimeZone
+from neo4j_dr_operator.backup.retention import Retention
 
 CRON: TypeAdapter[str] = TypeAdapter(Cron)
+ZONE: TypeAdapter[str] = TypeAdapter(TimeZone)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,50 @@ def test_a_long_chain_is_no_circle() -> None:
     topology = DisasterRecoverySpec.read(raw).replication.topology
     assert topology is not None
     assert len(topology.secondaries) == 16
+
+
+def test_what_a_schedule_means() -> None:
+    fields = Fields.of("*/20 22-23,0 1 jan,12 5-7")
+    assert fields.minutes == {0, 20, 40}
+    assert fields.hours == {0, 22, 23}
+    assert (fields.days, fields.months) == ({1}, {1, 12})
+    assert fields.weekdays == {0, 5, 6}, "7 is a Sunday, as 0 is"
+    for name, meaning in (("@hourly", "0 * * * *"), ("@weekly", "0 0 * * 0"), ("@yearly", "0 0 1 1 *")):
+        assert Fields.of(name) == Fields.of(meaning)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "day", "comes"),
+    [
+        ("0 2 1 * MON", (3, 1, 4), True),  # either is enough where both are given
+        ("0 2 1 * MON", (3, 2, 1), True),
+        ("0 2 1 * MON", (3, 2, 2), False),
+        ("0 2 * * MON", (3, 1, 4), False),  # with a star the other one decides
+        ("0 2 */2 * MON", (3, 3, 1), True),
+        ("0 2 */2 * MON", (3, 2, 1), False),
+        ("0 2 1 * *", (3, 2, 4), False),
+        ("0 2 1 6 *", (3, 1, 4), False),
+    ],
+)
+def test_on_which_days(schedule: str, day: tuple[int, int, int], comes: bool) -> None:
+    """Month, day and day of the week."""
+    assert Fields.of(schedule).day(*day) is comes
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+3"])
+def test_zones(zone: str) -> None:
+    assert ZONE.validate_python(zone) == zone
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "America", "../etc/passwd", "", "+02:00", "CEST5"])
+def test_what_is_no_zone_is_refused_naming_the_field(zone: str) -> None:
+    raw: dict[str, Any] = {"primaryClusterRef": "a", "secondaryClusterRef": "b", "backup": {"timeZone": zone}}
+    with pytest.raises(ValidationError) as refused:
+        DisasterRecoverySpec.read(raw)
+    assert refused.value.errors()[0]["loc"] == ("backup", "timeZone")
+
+
+@pytest.mark.parametrize("kept", ["7", "30d", "12h", "4w", "999999"])
+def test_what_the_door_takes_for_a_retention_the_worker_understands(kept: str) -> None:
+    raw: dict[str, Any] = {"primaryClusterRef": "a", "secondaryClusterRef": "b", "backup": {"retention": kept}}
+    assert Retention.parse(DisasterRecoverySpec.read(raw).backup.retention)

@@ -190,6 +190,15 @@ def test_retention_deletes_what_nothing_needs() -> None:
     assert kept.needs("2-2")
 
 
+def test_retention_by_age_leaves_segments_alone_until_a_snapshot_is_as_old() -> None:
+    """What was shipped before the first snapshot is of no use to a restore; a standby may still lack it."""
+    copies, pieces, now = history(["segment", "segment", "snapshot", "segment", "snapshot"])
+    age = now - min(copy.latest for copy in copies)
+    assert keepable(copies, pieces, Retention(millis=age + 1), now).pieces == frozenset(pieces)
+    assert keepable(copies, pieces, Retention(millis=age), now).pieces < frozenset(pieces)
+    assert keepable(copies, pieces, Retention(copies=2), now).pieces < frozenset(pieces)
+
+
 def test_retention_is_an_age_or_a_number() -> None:
     assert Retention.parse("30d") == Retention(millis=30 * DAY)
     assert Retention.parse("12h").millis == DAY // 2

@@ -159,6 +159,8 @@ def healthy() -> Snapshot:
                         "durationSeconds": 41.2,
                         "withinRTO": True,
                         "fencedBy": "time",
+                        "drainedFromArchive": 12,
+                        "drainProblem": "ArchiveGap: behind segment 7",
                         "lostTransactions": 3,
                         "lostSeconds": 0.9,
                         "reason": "every view said DOWN",
@@ -316,6 +318,20 @@ def diverged() -> Snapshot:
     return snapshot
 
 
+def restored() -> Snapshot:
+    recovery, status, snapshot = _changed()
+    said = (
+        "secondary holds what restore neo4j-production/back has put there, and follows nobody; to have it follow "
+        "again: kubectl patch neo4jdisasterrecovery cross-region-dr --type=merge -p "
+        '\'{"spec":{"sync":{"reseed":"secondary"}}}\''
+    )
+    status.update(phase="Restored", message=f"Restored: {said}")
+    status["replication"] = [{"site": "secondary", "state": "restored"}]
+    kinds = ("Ready", "ReplicationHealthy", "ReplicationSynced", "FailoverReady", "StandbyAvailable")
+    put(recovery, *(condition(kind, "False", "Restored", said) for kind in kinds))
+    return snapshot
+
+
 def refused_spec() -> Snapshot:
     recovery, status, snapshot = _changed()
     recovery["metadata"]["generation"] = status["observedGeneration"] = 3
@@ -383,6 +399,7 @@ SAMPLES: dict[str, Callable[[], Snapshot]] = {
         primary_down,
         failing_over,
         diverged,
+        restored,
         refused_spec,
         not_yet_supported,
         brand_new,

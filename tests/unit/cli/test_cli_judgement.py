@@ -41,7 +41,7 @@ def test_every_condition_has_a_meaning() -> None:
         ("FailoverReady", {"failover": {"automatic": False}}),
         ("WithinRPO", {"failover": {"automatic": True}}),
         ("LogShippingHealthy", {"replication": {}}),
-        ("BackupHealthy", {"backup": {}}),
+        ("BackupHealthy", {"backup": {}, "replication": {}}),
     ],
 )
 def test_what_nobody_asked_for_cannot_fail(type_: str, without: dict[str, Any]) -> None:

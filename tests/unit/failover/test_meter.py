@@ -44,3 +44,21 @@ def test_counters_add_up_over_workers() -> None:
     assert values(metrics) == [0.0, 150.0, 5010.0, 12.5]
     meter.take_link(0.1, worker())
     assert values(metrics) == [0.0, 150.0, 5010.0, 12.5]
+
+
+def test_the_series_of_snapshots_are_there_from_the_start_and_go_with_the_resource() -> None:
+    metrics = Metrics()
+    series = metrics.of("ns", "dr")
+    names = ("last_success_timestamp_seconds", "duration_seconds", "bytes_total", "failures_total")
+
+    def seen() -> list[float | None]:
+        return [metrics.registry.get_sample_value(f"{PREFIX}_backup_{name}", LABELS) for name in names]
+
+    assert seen() == [0.0, 0.0, 0.0, 0.0]
+    series.last_backup(1000.0, 12.5)
+    series.backed_up(70)
+    series.backed_up(7)
+    series.backup_failed()
+    assert seen() == [1000.0, 12.5, 77.0, 1.0]
+    series.remove()
+    assert seen() == [None, None, None, None]

@@ -10,15 +10,17 @@ from neo4j_dr_operator.failover.objectives import (
     Objectives,
     ShipPlan,
     log_shipping_healthy,
-    not_configured,
     ship_plan,
     within_rpo,
 )
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.view import ShippingView
+from neo4j_dr_operator.graph.retention import Retention
 
 FOLLOWING = ControlState(epoch=3, active="secondary", standby="following", barrier="B")
 SHIPPING = ShippingView("secondary", 3, "shipping", segment=7, up_to=990.0, backlog=0)
+AWAY = replace(SHIPPING, reason="ObjectStoreUnreachable", message="bucket b does not answer")
+ROOMY, FULL = Retention("2 days 2G"), Retention("512M size", oldest=988.0, pace=1.0)
 ASKED = Objectives(ship_every=60.0, archive="s3://logs/ns/dr", shipping=SHIPPING, now=1000.0)
 
 
@@ -52,6 +54,9 @@ def test_the_recovery_point_objective(state: ControlState, objectives: Objective
         (replace(ASKED, now=990.0 + 180.1), "False", "Behind"),
         (replace(ASKED, ship_every=1.0, now=990.0 + 29.0), "True", "Shipping"),
         (replace(ASKED, ship_every=1.0, now=990.0 + 31.0), "False", "Behind"),
+        (replace(ASKED, shipping=replace(AWAY, retention=ROOMY)), "False", "ObjectStoreUnreachable"),
+        (replace(ASKED, shipping=replace(AWAY, retention=FULL)), "False", "RetentionRunningOut"),
+        (replace(ASKED, shipping=replace(SHIPPING, retention=FULL, up_to=1000.0)), "True", "Shipping"),
     ],
 )
 def test_the_archive(objectives: Objectives, status: str, reason: str) -> None:
@@ -65,11 +70,6 @@ def test_messages_at_rest_hold_no_moving_number() -> None:
     assert within_rpo(FOLLOWING, Objectives(rpo=9.0, lag=1.0)) == within_rpo(FOLLOWING, Objectives(rpo=9.0, lag=2.0))
 
 
-def test_what_nobody_asked_for_is_unknown_and_what_is_not_given_is_false() -> None:
-    assert not_configured("BackupHealthy", "why", asked=False).status == "Unknown"
-    assert not_configured("BackupHealthy", "why", asked=True).status == "False"
-
-
 def test_the_active_site_is_shipped_from_its_barrier_on() -> None:
     assert ship_plan(ControlState()) is None
     assert ship_plan(ControlState(epoch=1)) == ShipPlan("primary", 1, None)
@@ -80,3 +80,21 @@ def test_a_new_epoch_is_not_shipped_before_its_barrier_is_known() -> None:
     returning = ControlState(epoch=2, active="secondary", standby="returning")
     assert ship_plan(returning) is None
     assert ship_plan(returning.model_copy(update={"barrier": "B"})) == ShipPlan("secondary", 2, "B")
+
+
+def test_what_is_left_of_the_log_is_told_with_why_and_without_a_moving_number() -> None:
+    """The condition turns while the store is away: that is when the log is the only place."""
+    full = replace(ASKED, shipping=replace(AWAY, retention=FULL))
+    claim = log_shipping_healthy(FOLLOWING, full)
+    assert "512M size" in claim.message
+    assert "bucket b does not answer" in claim.message
+    assert claim == log_shipping_healthy(FOLLOWING, replace(full, now=1003.0))
+
+
+def test_the_standbys_share_of_the_log_follows_from_its_lag() -> None:
+    objectives = replace(ASKED, lag=3600.0, shipping=replace(SHIPPING, retention=ROOMY))
+    assert objectives.headroom is not None
+    assert objectives.link_headroom is not None
+    assert objectives.link_headroom.seconds == 2 * 86_400 - 3600
+    assert replace(objectives, lag=None).link_headroom is None
+    assert Objectives(lag=1.0).link_headroom is None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from neo4j_dr_operator.errors import KubernetesUnreachable
-from neo4j_dr_operator.failover.telling import PENDING, News, Teller, news
+from neo4j_dr_operator.failover.telling import PENDING, News, Teller, gap_news, news
 
 GOOD = {"Ready": ("True", "Replicating"), "FailoverReady": ("True", "StandbyReady")}
 
@@ -93,3 +93,14 @@ def test_an_api_server_that_hangs_holds_up_nothing() -> None:
         await teller.close()
 
     asyncio.run(asyncio.wait_for(story(), 5))
+
+
+def test_a_gap_is_told_once() -> None:
+    """Also when another operator goes on, since what is stored says that it was told."""
+    shipped = {"epoch": 2, "gap": None}
+    (told,) = gap_news(shipped, {**shipped, "gap": 7})
+    assert (told.kind, told.reason) == ("Warning", "ArchiveGap")
+    assert "segment 7 of epoch 2" in told.message
+    assert gap_news({**shipped, "gap": 7}, {**shipped, "gap": 7}) == []
+    assert gap_news(None, shipped) == gap_news({**shipped, "gap": 7}, None) == []
+    assert len(gap_news({**shipped, "gap": 7}, {**shipped, "gap": 9})) == 1

@@ -53,7 +53,7 @@ def test_a_link_state_survives_the_database() -> None:
     assert set(STATE.properties()) == {
         "link", "epoch", "phase", "cursor", "cursorTx", "sourceDb", "targetDb", "seq", "heartbeat", "commitMillis",
         "scanNodes", "scanRels", "scanNodesEnd", "scanRelsEnd", "seedBarrier", "seedBarrierTx", "gen", "genSeq",
-        "reseed", "swept",
+        "reseed", "swept", "drainEpoch", "drained",
     }  # fmt: skip
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_segments import DATABASE, MILLIS, chunk, head, identifier, node, segment
+from made_archive import Archive
+from made_segments import DATABASE, MILLIS, identifier
 
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
 from neo4j_dr_operator.errors import ConfigInvalid
-from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.restore import reading
 from neo4j_dr_operator.restore.chain import Link, links
 from neo4j_dr_operator.restore.point import Point, millis, moment
 from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
-from neo4j_dr_operator.shipping.chain import Tail
-from neo4j_dr_operator.shipping.segment import Segment, Start
-
-PER_SEGMENT = 3
 
 
 def manifest(tx: int, number: int = 0) -> Manifest:
@@ -44,40 +40,8 @@ def manifest(tx: int, number: int = 0) -> Manifest:
     )
 
 
-class Archive:
-    """A chain: segment 1 without transactions, then three transactions in each; ``gap`` stands after a number."""
-
-    def __init__(self, count: int, gap: int | None = None, lost: int = 50) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.tx, self.previous, self.number = 0, None, 0
-        self._add(Start("first"))
-        for number in range(2, count + 1):
-            if number - 1 == gap:
-                last = identifier(self.tx)
-                self.tx += lost
-                self._add(Start("gap", last))
-            self._add(None, *range(self.tx + 1, self.tx + 1 + PER_SEGMENT))
-
-    previous: str | None
-
-    def _add(self, start: Start | None, *txs: int) -> None:
-        self.number += 1
-        header = head(self.number, self.previous, start)
-        header = type(header)(**{**vars(header), "position": identifier(self.tx)})
-        chunks = [chunk(node(tx, "c", tx, {"tx": tx}, "A")) for tx in txs] or [chunk()]
-        if not txs:
-            chunks[0].cursor, chunks[0].position = identifier(self.tx), Position.decode(identifier(self.tx))
-        made: Segment = segment(*chunks, header=header)
-        self.tx = max([self.tx, *txs])
-        self.previous = made.sha256
-        self.objects[names.segment("ns/dr", 1, self.number)] = made.data
-
-    @property
-    def tail(self) -> Tail:
-        """The end; the watermark is 5 ms and transactions on."""
-        assert self.previous is not None
-        seen = Position.decode(identifier(self.tx + 5))
-        return Tail(self.number, self.previous, Position.decode(identifier(self.tx)), seen, MILLIS + self.tx + 5)
+class Restorable(Archive):
+    """An archive as a restore goes through it."""
 
     def links(self, base: Manifest, point: Point) -> list[Link]:
         """What is to be replayed."""
@@ -85,11 +49,9 @@ class Archive:
 
     def replayed(self, base: Manifest, point: Point) -> list[int]:
         """The transactions that are replayed, as a restore takes them."""
-        replay = reading.Replay(self.links(base, point), self.objects.get, base.tx, point)
-        replay.start()
-        found = [tx for part in replay for tx in part.txs]
-        replay.join(10)
-        return found
+        segments = reading.segments(self.links(base, point), self.objects.get)
+        with reading.Replay(segments, base.tx, point).running() as replay:
+            return [tx for part in replay for tx in part.txs]
 
 
 points = st.one_of(
@@ -101,7 +63,7 @@ points = st.one_of(
 @given(st.integers(1, 6), st.integers(0, 14), points)
 def test_a_point_gives_exactly_what_lies_before_it_or_is_refused(count: int, base: int, point: Point) -> None:
     """Transaction n is committed n ms after the beginning, so times and numbers are one."""
-    archive = Archive(count)
+    archive = Restorable(count)
     base = min(base, archive.tx)
     wanted = point.tx if point.tx is not None else (point.millis or 0) - MILLIS
     start = manifest(base)
@@ -117,7 +79,7 @@ def test_a_point_gives_exactly_what_lies_before_it_or_is_refused(count: int, bas
 
 
 def test_a_gap_is_not_crossed_and_both_its_sides_are_reached() -> None:
-    archive = Archive(5, gap=3)  # transactions 1..6, 50 lost, 57..
+    archive = Restorable(5, gap=3)  # transactions 1..6, 50 lost, 57..
     before = manifest(2)
     assert archive.replayed(before, Point(tx=6)) == [3, 4, 5, 6]
     for point in (Point(tx=7), Point(tx=58), Point(millis=MILLIS + 7), Point(millis=MILLIS + 58), Point()):
@@ -129,14 +91,14 @@ def test_a_gap_is_not_crossed_and_both_its_sides_are_reached() -> None:
 
 
 def test_a_gap_into_an_earlier_state_is_not_taken_for_a_continuation() -> None:
-    archive = Archive(5, gap=3, lost=-4)
+    archive = Restorable(5, gap=3, lost=-4)
     with pytest.raises(PointInGap):
         archive.links(manifest(6), Point(tx=8))
 
 
 def test_every_object_on_the_way_is_looked_at() -> None:
     base, point = manifest(0), Point(tx=9)
-    archive = Archive(5)
+    archive = Restorable(5)
     assert [link.changes for link in archive.links(base, point)] == [0, 3, 3, 3]
     assert archive.replayed(manifest(4, number=2), point) == [5, 6, 7, 8, 9]
     name = names.segment("ns/dr", 1, 3)

@@ -16,7 +16,8 @@ from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import Tail, newest
 from neo4j_dr_operator.shipping.config import ShipperConfig
-from neo4j_dr_operator.shipping.opening import OpenSegment
+from neo4j_dr_operator.shipping.opening import OpenSegment, without_transactions
+from neo4j_dr_operator.shipping.segment import Start
 
 ARN = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
 
@@ -93,6 +94,10 @@ def test_a_configuration_without_sense_is_refused_and_not_quoted(change: dict[st
     assert "canary" not in str(refused.value)
 
 
+HERE = MILLIS / 1000 + 1
+"""The shipper's clock, seconds since 1970: later than all that is committed here."""
+
+
 def opened(size: int = 1 << 20) -> OpenSegment:
     """What is open behind segment 4, which ends at transaction 10."""
     endpoint = Endpoint("bolt://x", "u", "p")
@@ -104,13 +109,13 @@ def opened(size: int = 1 << 20) -> OpenSegment:
 def test_an_interval_counts_from_the_first_transaction_to_ship() -> None:
     """Bookkeeping opens none, and moves on how far the archive is known to be complete."""
     segment = opened()
-    segment.add(chunk(node(12, "u", 9, {}, "__Neo4jDR")), 100.0, 0.0)
+    segment.add(chunk(node(12, "u", 9, {}, "__Neo4jDR")), 100.0, HERE)
     assert segment.due_in(1000.0) is None
     assert (segment.tail.seen.tx, segment.tail.covered, segment.tail.position.tx) == (12, MILLIS + 12, 10)
-    segment.add(chunk(node(13, "c", 1, {}, "A")), 1000.0, 0.0)
+    segment.add(chunk(node(13, "c", 1, {}, "A")), 1000.0, HERE)
     assert segment.due_in(1010.0) == 50.0
     assert segment.due_in(1060.0) == 0.0
-    segment.add(chunk(node(14, "u", 9, {}, "__Neo4jDR")), 1061.0, 0.0)
+    segment.add(chunk(node(14, "u", 9, {}, "__Neo4jDR")), 1061.0, HERE)
     assert segment.tail.seen.tx == 12, "what is not in S3 is no end"
     made, tail = segment.close()
     assert (made.header.number, made.header.position, made.header.previous) == (5, identifier(10), "f" * 64)
@@ -120,6 +125,30 @@ def test_an_interval_counts_from_the_first_transaction_to_ship() -> None:
         MILLIS + 13,
     )
     assert (tail.number, tail.sha256, tail.seen.tx, tail.covered) == (5, made.sha256, 14, MILLIS + 14)
+
+
+def test_a_source_whose_clock_is_fast_covers_no_future() -> None:
+    """An hour ahead, its commits are in the archive, and nothing is said of the hour that is still to come."""
+    here, segment = HERE - 3600, opened()
+    segment.add(chunk(node(12, "u", 9, {}, "__Neo4jDR")), 0.0, MILLIS / 1000)
+    assert segment.tail.covered == MILLIS + 10, "never less than before"
+    segment.add(chunk(node(13, "u", 9, {}, "__Neo4jDR")), 0.0, (MILLIS + 12) / 1000)
+    assert segment.tail.covered == MILLIS + 12
+    segment.quiet(MILLIS + 3_600_000, (MILLIS + 14) / 1000)
+    assert segment.tail.covered == MILLIS + 14
+    segment.add(chunk(node(3_000_000, "c", 1, {}, "A")), 0.0, (MILLIS + 20) / 1000)
+    made, tail = segment.close()
+    assert (made.trailer.last, made.trailer.covered, tail.covered) == (MILLIS + 3_000_000, MILLIS + 20, MILLIS + 20)
+    begun, tail = without_transactions(
+        segment._config, 1, None, Start("first"), Position.decode(identifier(3_600_000)), here
+    )
+    assert begun.trailer.covered == tail.covered == int(here * 1000)
+
+
+def test_a_source_whose_clock_is_slow_covers_what_it_says() -> None:
+    segment = opened()
+    segment.quiet(MILLIS + 500, HERE + 3600)
+    assert segment.tail.covered == MILLIS + 500
 
 
 def test_a_large_segment_is_due_at_once() -> None:

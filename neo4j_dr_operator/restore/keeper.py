@@ -1,0 +1,140 @@
+"""The stored document of one restore: read, written where it differs, and the events beside it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from neo4j_dr_operator.api.base import GROUP, VERSION
+from neo4j_dr_operator.api.kinds import RESTORE
+from neo4j_dr_operator.cluster.endpoint import Secrets
+from neo4j_dr_operator.errors import Conflict, KubernetesError, NotFound
+from neo4j_dr_operator.restore import publish
+
+log = logging.getLogger(__name__)
+
+Body = Mapping[str, Any]
+FIGURES_EVERY = 5.0
+"""Seconds between two writes of the status that change nothing but figures."""
+
+
+class Api(Secrets, Protocol):
+    """What is needed of the Kubernetes API; `kube.client.Kube` in the operator."""
+
+    async def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
+        """The object as it is now. Raises NotFound."""
+        ...
+
+    async def patch_status(
+        self,
+        group: str,
+        version: str,
+        plural: str,
+        namespace: str,
+        name: str,
+        status: Mapping[str, Any],
+        resource_version: str,
+    ) -> dict[str, Any]:
+        """Merge the status over the given version. Raises Conflict."""
+        ...
+
+    async def event(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
+        """Post an event about an object."""
+        ...
+
+
+class StatusKeeper:
+    """One resource as last known. Methods raise KubernetesError unless they say otherwise, NotFound once it is gone."""
+
+    def __init__(self, api: Api, body: Body) -> None:
+        """Start with the body of an event."""
+        self.body = body
+        self._api = api
+        meta = body["metadata"]
+        self._namespace, self._name, self._uid = meta["namespace"], meta["name"], meta["uid"]
+        self._told = float("-inf")
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """What is stored."""
+        return self.body.get("status") or {}
+
+    @property
+    def _generation(self) -> int:
+        return int(self.body["metadata"].get("generation") or 0)
+
+    def update(self, body: Body) -> None:
+        """Take in a newer body; versions of one object only grow."""
+        if int(body["metadata"]["resourceVersion"]) > int(self.body["metadata"]["resourceVersion"]):
+            self.body = body
+
+    # -- what to say -----------------------------------------------------------------------------------------------
+
+    def waiting(self, reason: str, message: str) -> dict[str, Any]:
+        """A status that says why it cannot go on at the moment."""
+        return publish.waiting(self.status, reason, message, self._generation, time.time())
+
+    async def begin(self, message: str) -> None:
+        """The worker is about to be started for the first time."""
+        began = publish.at_work(self.status, {"state": "surveying"}, self._generation, time.time())
+        await self.store({**began, "startedAt": publish.timestamp(time.time())})
+        await self.event("Normal", "RestoreStarted", message)
+
+    async def progress(self, report: Mapping[str, Any], *, only_looking: bool) -> None:
+        """How far a worker is. Raises nothing: the next report says it again."""
+        status = publish.at_work(self.status, report, self._generation, time.time(), only_looking=only_looking)
+        if time.monotonic() - self._told < FIGURES_EVERY and not publish.worth_storing(self.status, status):
+            return
+        await self.soon(status)
+
+    async def end_well(self, report: Mapping[str, Any], resume: str | None) -> None:
+        """It is complete."""
+        status = publish.complete(self.status, report, resume, self._generation, time.time())
+        if await self.store(status):
+            await self.event("Normal", publish.RESTORED, status["message"])
+
+    async def end_badly(self, reason: str, message: str, resume: str | None) -> None:
+        """It has failed, or was refused."""
+        log.info("restore %s/%s: %s: %s", self._namespace, self._name, reason, message)
+        status = publish.failed(self.status, reason, message, resume, self._generation, time.time())
+        if await self.store(status):
+            await self.event("Warning", reason, status["message"])
+
+    # -- how -------------------------------------------------------------------------------------------------------
+
+    async def event(self, kind: str, reason: str, message: str) -> None:
+        """Post an event. Raises nothing: the status says the same."""
+        try:
+            await self._api.event(self.body, kind, reason, message)
+        except KubernetesError as error:
+            log.warning("restore %s/%s: event %s was not posted: %s", self._namespace, self._name, reason, error.reason)
+
+    async def soon(self, status: Mapping[str, Any]) -> None:
+        """Store it if the API server takes it now. Raises nothing."""
+        try:
+            await self.store(status)
+        except KubernetesError as error:
+            log.warning("restore %s/%s: %s: %s", self._namespace, self._name, error.reason, error)
+
+    async def store(self, status: Mapping[str, Any]) -> bool:
+        """Store what differs, over a newer version where there is one. False: another operator has told how it ended,
+        and that stays as it is."""
+        while publish.worth_storing(self.status, status, ()):
+            if publish.ended(self.status):
+                return False
+            version = self.body["metadata"]["resourceVersion"]
+            try:
+                stored = await self._api.patch_status(
+                    GROUP, VERSION, RESTORE.plural, self._namespace, self._name, status, version
+                )
+                self.update(stored)
+                self._told = time.monotonic()
+                return True
+            except Conflict:
+                fresh = await self._api.get(GROUP, VERSION, RESTORE.plural, self._namespace, self._name)
+                if fresh["metadata"]["uid"] != self._uid:
+                    raise NotFound(f"restore {self._namespace}/{self._name} is gone") from None
+                self.update(fresh)
+        return True

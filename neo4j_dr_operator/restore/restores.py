@@ -1,0 +1,63 @@
+"""The restores of one operator process."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+
+from neo4j_dr_operator.restore import publish
+from neo4j_dr_operator.restore.resource import Body, RestoreController, World
+
+Key = tuple[str, str]
+
+
+class Restores:
+    """Controllers by namespace and name, of those that have not ended."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing runs yet."""
+        self._world = world
+        self._controllers: dict[Key, RestoreController] = {}
+        self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def _serial(self, key: Key) -> asyncio.Lock:
+        """One change at a time of one name: events of an object and of its successor may come beside each other."""
+        return self._locks.setdefault(key, asyncio.Lock())
+
+    async def changed(self, key: Key, body: Body) -> None:
+        """A restore appeared or changed. One of another uid takes the place of a deleted one."""
+        async with self._serial(key):
+            controller = self._controllers.get(key)
+            if controller is not None and controller.uid == body["metadata"]["uid"]:
+                controller.update(body)
+                return
+            if controller is not None:
+                del self._controllers[key]
+                await controller.close()
+            if not publish.ended(body.get("status")):
+                self._controllers[key] = RestoreController(self._world, body)
+
+    async def gone(self, key: Key, uid: str) -> None:
+        """A restore was deleted: its worker ends, what it has done stays in the target."""
+        async with self._serial(key):
+            controller = self._controllers.get(key)
+            if controller is None or controller.uid != uid:
+                return
+            del self._controllers[key]
+            await controller.close()
+
+    def cluster_changed(self, key: Key) -> None:
+        """A cluster appeared or changed: whoever waits for it looks again."""
+        for (namespace, _), controller in self._controllers.items():
+            if (namespace, controller.cluster) == key:
+                controller.wake()
+
+    def reading(self, archive: str) -> bool:
+        """Whether one may be reading this archive, ``<namespace>/<name>``: then nothing may be deleted from it."""
+        return any(controller.archive in (archive, None) for controller in self._controllers.values())
+
+    async def close(self) -> None:
+        """End every worker; what was begun goes on when an operator runs again."""
+        controllers = list(self._controllers.values())
+        self._controllers.clear()
+        await asyncio.gather(*(controller.close() for controller in controllers))
