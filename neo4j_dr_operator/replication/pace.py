@@ -1,17 +1,11 @@
 """How much is read at once, and how much is held: from what reading has cost so far (pure).
 
 A page is one query of the change stream, so one round trip. It grows while the round trip is a large part of the time
-that a full page takes, and shrinks to what may be held in memory or carried within the time limit. Pages are split into
-chunks of at most one batch each: what a page holds says nothing about what the target is given in one transaction.
+that a full page takes, and shrinks to what may be held in memory or carried within the time limit. What a page holds
+says nothing about what the target is given in one transaction: :func:`.portions.split` parts it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import fields
-
-from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication.changes import Chunk
 
 FIRST_PAGE = 20
 """Changes of the first query: nothing is known of their weight yet, and the source collects them all in its memory."""
@@ -25,7 +19,6 @@ AHEAD_BYTES = 64 << 20
 """What may be read ahead, in the same bytes; one page more may be on its way. In memory it is several times as much."""
 ROUND_TRIPS = 10
 """A page that takes less than so many round trips is too small to be worth one."""
-_COLUMNS = tuple(field.name for field in fields(Chunk) if field.name not in ("more", "cursor", "position", "size"))
 
 
 class Pace:
@@ -55,30 +48,3 @@ class Pace:
     def failed(self) -> None:
         """A page was too much for the time limit, or for the source's memory."""
         self.page = max(1, self.page // 4)
-
-
-def split(chunk: Chunk, most: int) -> Iterator[Chunk]:
-    """The same changes in chunks of whole transactions, of at most ``most`` changes where no transaction is larger."""
-    begin, end, txs = 0, len(chunk), chunk.txs
-    while end - begin > most:
-        cut = begin + most
-        while cut > begin and txs[cut - 1] == txs[cut]:
-            cut -= 1
-        if cut == begin:  # this transaction alone is larger
-            cut = begin + most
-            while cut < end and txs[cut - 1] == txs[cut]:
-                cut += 1
-        if cut == end:
-            break
-        yield _part(chunk, begin, cut)
-        begin = cut
-    yield chunk if begin == 0 else _part(chunk, begin, end, last=True)
-
-
-def _part(chunk: Chunk, begin: int, end: int, *, last: bool = False) -> Chunk:
-    cursor = chunk.cursor if last else chunk.ids[end - 1]
-    position = chunk.position if last else Position.decode(cursor)
-    more = chunk.more if last else True
-    part = Chunk(more, cursor, position, *(getattr(chunk, name)[begin:end] for name in _COLUMNS))
-    part.size = chunk.size * (end - begin) // len(chunk)
-    return part

@@ -57,6 +57,24 @@ def statements(properties: Sequence[Any], size: int) -> Iterator[slice]:
         yield slice(first, count)
 
 
+def split(chunk: Chunk, most: int) -> Iterator[Chunk]:
+    """The same changes in chunks of whole transactions, of at most ``most`` changes where no transaction is larger."""
+    begin, end, txs = 0, len(chunk), chunk.txs
+    while end - begin > most:
+        cut = begin + most
+        while cut > begin and txs[cut - 1] == txs[cut]:
+            cut -= 1
+        if cut == begin:  # this transaction alone is larger
+            cut = begin + most
+            while cut < end and txs[cut - 1] == txs[cut]:
+                cut += 1
+        if cut == end:
+            break
+        yield part(chunk, begin, cut, chunk.size * (cut - begin) // end)
+        begin = cut
+    yield chunk if begin == 0 else part(chunk, begin, end, chunk.size * (end - begin) // end)
+
+
 def transactions(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
     """The same chunks, in lists that each go into one transaction of the target; a heavy chunk is taken apart."""
     if sum(chunk.size for chunk in chunks) <= TRANSACTION_BYTES:

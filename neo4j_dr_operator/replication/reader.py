@@ -12,8 +12,9 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.replication import lost
 from neo4j_dr_operator.replication.changes import Chunk
-from neo4j_dr_operator.replication.pace import AHEAD_BYTES, Pace, split
+from neo4j_dr_operator.replication.pace import AHEAD_BYTES, Pace
 from neo4j_dr_operator.replication.patience import Patience
+from neo4j_dr_operator.replication.portions import split
 from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.stream import SourceFailure, read_chunk
 

@@ -91,7 +91,8 @@ class Sink:
         self._applied(net)
 
     def replay(self, chunks: Iterable[Chunk], batch_size: int, *, drained: bool = False) -> None:
-        """Everything that comes, in transactions of up to ``batch_size`` changes; as :meth:`apply`.
+        """Everything that comes, in transactions of up to ``batch_size`` changes unless one of the source is larger; as
+        :meth:`apply`.
 
         Where what comes ends with an error, all that came before it is applied first.
         """
@@ -106,11 +107,12 @@ class Sink:
                 raise
             if chunk is None:
                 break
-            if held and size + len(chunk) > batch_size:
-                self._together(held, drained)
-                held, size = [], 0
-            held.append(chunk)
-            size += len(chunk)
+            for some in portions.split(chunk, batch_size):
+                if held and size + len(some) > batch_size:
+                    self._together(held, drained)
+                    held, size = [], 0
+                held.append(some)
+                size += len(some)
         self._together(held, drained)
 
     def _together(self, held: list[Chunk], drained: bool) -> None:

@@ -61,6 +61,46 @@ def test_transactions_stay_whole_in_order_and_together_while_light(one: list[lis
     assert together[-1][-1].more is False
 
 
+def page(sizes: list[int], *, more: bool = True) -> Chunk:
+    """Transactions of so many changes each."""
+    txs = [tx for tx, size in enumerate(sizes, 1) for _ in range(size)]
+    ids = [identifier(tx, n) for n, tx in enumerate(txs)]
+    other = [[str(n) for n in range(len(txs))] for _ in range(2)]
+    columns = [[f"{name}{n}" for n in range(len(txs))] for name in ("names", "starts", "ends")]
+    made = Chunk(more, ids[-1], Position.decode(ids[-1]), ids, txs, *other, *columns, [0] * len(txs))
+    made.size = 7 * len(txs)
+    return made
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 50), st.booleans())
+def test_parts_are_the_page_in_whole_transactions(sizes: list[int], most: int, more: bool) -> None:
+    whole = page(sizes, more=more)
+    parts = list(portions.split(whole, most))
+    for column in ("ids", "txs", "operations", "elements", "names", "starts", "ends", "afters"):
+        assert [value for part in parts for value in getattr(part, column)] == getattr(whole, column)
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        assert part.cursor == part.ids[-1]
+        assert part.position == Position.decode(part.cursor)
+        assert part.size == 7 * len(part)
+        assert len(part) <= most or len(set(part.txs)) == 1
+        if following is None:
+            assert part.more == more
+        else:
+            assert part.more
+            assert part.txs[-1] != following.txs[0]
+            assert len(part) + following.txs.count(following.txs[0]) > most, "another transaction had room"
+
+
+def test_a_position_that_is_no_change_stays_that_of_the_last_part() -> None:
+    whole = page([2, 2])
+    whole.cursor = identifier(9, 0)
+    whole.position = Position.decode(whole.cursor)
+    first, second = portions.split(whole, 2)
+    assert first.cursor == whole.ids[1]
+    assert second.cursor == whole.cursor
+    assert second.position.tx == 9
+
+
 @given(sizes)
 def test_halves_hold_the_same_transactions(transactions: list[list[int]]) -> None:
     whole = chunk(transactions)

@@ -242,6 +242,13 @@ class Applied(Sink):
         self.done.append(txs)
 
 
+def test_a_chunk_that_is_more_than_a_batch_is_divided_between_its_transactions() -> None:
+    changes = [node(tx, "c", number, {}, "A") for number, tx in enumerate((1, 1, 2, 3, 3, 3, 4))]
+    sink = Applied()
+    sink.replay([chunk(*changes), chunk(node(5, "c", 9, {}, "A"))], 2, drained=True)
+    assert sink.done == [[1, 1], [2], [3, 3, 3], [4, 5]]
+
+
 def test_what_came_before_an_error_is_applied_once_and_what_the_target_refuses_is_not_tried_again() -> None:
     def coming() -> Iterator[Chunk]:
         for tx in range(1, 6):
