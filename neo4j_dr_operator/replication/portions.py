@@ -1,4 +1,4 @@
-"""What is given to the target at once, by weight: statements of a transaction, and transactions of a batch (pure).
+"""What is given to the target at once: statements of a transaction, and transactions of a batch (pure).
 
 Whole source transactions only ever go together or apart; the statements of one transaction may be as many as it takes.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 from neo4j_dr_operator import errors
@@ -97,7 +98,7 @@ def _light(chunk: Chunk) -> Iterator[Chunk]:
         yield chunk
         return
     first = held = 0
-    for begin, end in _whole_transactions(chunk.txs):
+    for begin, end in pairwise([0, *ends(chunk.txs)]):
         more = sum(FIXED + weight(after) for after in chunk.afters[begin:end])
         if begin > first and held + more > TRANSACTION_BYTES:
             yield part(chunk, first, begin, held)
@@ -114,7 +115,7 @@ def halves(chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[Chunk]] | None:
     if not chunks:
         return None
     chunk = chunks[0]
-    bounds = [end for _, end in _whole_transactions(chunk.txs)]
+    bounds = ends(chunk.txs)
     if len(bounds) < 2:
         return None
     cut = bounds[(len(bounds) - 1) // 2]
@@ -130,12 +131,9 @@ def too_large(changes: int, size: int) -> errors.TransactionTooLarge:
     )
 
 
-def _whole_transactions(txs: Sequence[int]) -> Iterator[tuple[int, int]]:
-    begin = 0
-    for at in range(1, len(txs) + 1):
-        if at == len(txs) or txs[at] != txs[begin]:
-            yield begin, at
-            begin = at
+def ends(txs: Sequence[int]) -> list[int]:
+    """Where each transaction ends: the index behind its last change."""
+    return [at for at in range(1, len(txs) + 1) if at == len(txs) or txs[at] != txs[at - 1]]
 
 
 def part(chunk: Chunk, begin: int, end: int, size: int) -> Chunk:

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
 from neo4j_dr_operator.replication.changes import Chunk
-from neo4j_dr_operator.replication.portions import FIXED, part, weight
+from neo4j_dr_operator.replication.portions import FIXED, ends, part, weight
 from neo4j_dr_operator.restore.chain import Link
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
@@ -72,7 +72,7 @@ def transactions(name: str, data: bytes, after: int, point: Point) -> Iterator[C
     try:
         for batch in SegmentReader(data).batches():
             chunk = batch.chunk
-            bounds = _bounds(chunk.txs)
+            bounds = ends(chunk.txs)
             txs = [chunk.txs[end - 1] for end in bounds]
             admitted = point.admits(batch.times, txs)
             skipped = sum(1 for tx in txs[:admitted] if tx <= after)
@@ -89,11 +89,6 @@ def transactions(name: str, data: bytes, after: int, point: Point) -> Iterator[C
 
 class _Passed(errors.DrError):
     """The point was passed: nothing behind it counts."""
-
-
-def _bounds(txs: Sequence[int]) -> list[int]:
-    """Where each transaction ends."""
-    return [at for at in range(1, len(txs) + 1) if at == len(txs) or txs[at] != txs[at - 1]]
 
 
 class Replay(threading.Thread):

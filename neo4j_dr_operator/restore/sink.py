@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Protocol
 
 from neo4j_dr_operator import errors
@@ -98,7 +99,7 @@ class Sink:
         """
         held: list[Chunk] = []
         size = 0
-        coming = iter(chunks)
+        coming = chain.from_iterable(portions.split(chunk, batch_size) for chunk in chunks)
         while True:
             try:
                 chunk = next(coming, None)
@@ -107,12 +108,11 @@ class Sink:
                 raise
             if chunk is None:
                 break
-            for some in portions.split(chunk, batch_size):
-                if held and size + len(some) > batch_size:
-                    self._together(held, drained)
-                    held, size = [], 0
-                held.append(some)
-                size += len(some)
+            if held and size + len(chunk) > batch_size:
+                self._together(held, drained)
+                held, size = [], 0
+            held.append(chunk)
+            size += len(chunk)
         self._together(held, drained)
 
     def _together(self, held: list[Chunk], drained: bool) -> None:
