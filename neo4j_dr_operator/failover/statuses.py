@@ -15,6 +15,7 @@ from neo4j_dr_operator.failover import audit_status, figures
 from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.failover.backup_status import steady
 from neo4j_dr_operator.health.verdict import SiteHealth
+from neo4j_dr_operator.kube.status import StatusApi
 
 log = logging.getLogger(__name__)
 
@@ -24,34 +25,13 @@ VOLATILE = ("position", "lagSeconds", "retentionSecondsLeft", "seed", *figures.V
 """Fields of a link in the status that alone never cause a write: they change with every heartbeat."""
 
 
-class ResourceApi(Protocol):
-    """The calls on custom objects: `kube.client.Kube` in the operator."""
-
-    async def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
-        """The object as it is now."""
-        ...
-
-    async def patch_status(
-        self,
-        group: str,
-        version: str,
-        plural: str,
-        namespace: str,
-        name: str,
-        status: Mapping[str, Any],
-        resource_version: str,
-    ) -> dict[str, Any]:
-        """Merge the status over the given version."""
-        ...
+class ResourceApi(StatusApi, Protocol):
+    """The calls on custom objects: what keeps a status, and what changes the rest."""
 
     async def patch_json(
         self, group: str, version: str, plural: str, namespace: str, name: str, patch: list[dict[str, Any]]
     ) -> dict[str, Any]:
         """Apply a JSON patch."""
-        ...
-
-    async def event(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
-        """Post an event about an object."""
         ...
 
 

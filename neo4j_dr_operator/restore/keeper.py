@@ -11,6 +11,7 @@ from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import RESTORE
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import Conflict, KubernetesError, NotFound
+from neo4j_dr_operator.kube.status import StatusApi
 from neo4j_dr_operator.restore import publish
 
 log = logging.getLogger(__name__)
@@ -20,29 +21,8 @@ FIGURES_EVERY = 5.0
 """Seconds between two writes of the status that change nothing but figures."""
 
 
-class Api(Secrets, Protocol):
+class Api(Secrets, StatusApi, Protocol):
     """What is needed of the Kubernetes API; `kube.client.Kube` in the operator."""
-
-    async def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
-        """The object as it is now. Raises NotFound."""
-        ...
-
-    async def patch_status(
-        self,
-        group: str,
-        version: str,
-        plural: str,
-        namespace: str,
-        name: str,
-        status: Mapping[str, Any],
-        resource_version: str,
-    ) -> dict[str, Any]:
-        """Merge the status over the given version. Raises Conflict."""
-        ...
-
-    async def event(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
-        """Post an event about an object."""
-        ...
 
 
 class StatusKeeper:
@@ -76,11 +56,10 @@ class StatusKeeper:
         """A status that says why it cannot go on at the moment."""
         return publish.waiting(self.status, reason, message, self._generation, time.time())
 
-    async def begin(self, message: str) -> None:
-        """The worker is about to be started for the first time."""
+    async def begin(self, message: str) -> bool:
+        """The worker is about to be started for the first time. False: another operator has told how it ended."""
         began = publish.at_work(self.status, {"state": "surveying"}, self._generation, time.time())
-        await self.store({**began, "startedAt": publish.timestamp(time.time())})
-        await self.event("Normal", "RestoreStarted", message)
+        return await self._tell({**began, "startedAt": publish.timestamp(time.time())}, "RestoreStarted", message)
 
     async def progress(self, report: Mapping[str, Any], *, only_looking: bool) -> None:
         """How far a worker is. Raises nothing: the next report says it again."""
@@ -92,15 +71,13 @@ class StatusKeeper:
     async def end_well(self, report: Mapping[str, Any], resume: str | None) -> None:
         """It is complete."""
         status = publish.complete(self.status, report, resume, self._generation, time.time())
-        if await self.store(status):
-            await self.event("Normal", publish.RESTORED, status["message"])
+        await self._tell(status, publish.RESTORED, status["message"])
 
     async def end_badly(self, reason: str, message: str, resume: str | None) -> None:
         """It has failed, or was refused."""
         log.info("restore %s/%s: %s: %s", self._namespace, self._name, reason, message)
         status = publish.failed(self.status, reason, message, resume, self._generation, time.time())
-        if await self.store(status):
-            await self.event("Warning", reason, status["message"])
+        await self._tell(status, reason, status["message"], kind="Warning")
 
     # -- how -------------------------------------------------------------------------------------------------------
 
@@ -110,6 +87,13 @@ class StatusKeeper:
             await self._api.event(self.body, kind, reason, message)
         except KubernetesError as error:
             log.warning("restore %s/%s: event %s was not posted: %s", self._namespace, self._name, reason, error.reason)
+
+    async def _tell(self, status: Mapping[str, Any], reason: str, message: str, kind: str = "Normal") -> bool:
+        """Store it as :meth:`store` does; the event is posted where that was done."""
+        if not await self.store(status):
+            return False
+        await self.event(kind, reason, message)
+        return True
 
     async def soon(self, status: Mapping[str, Any]) -> None:
         """Store it if the API server takes it now. Raises nothing."""

@@ -297,7 +297,8 @@ class RestoreController:
     ) -> None:
         if not publish.begun(self._keeper.status):
             log.info("restore %s begins: %s", self.restore, go.why)
-            await self._keeper.begin(f"restoring into {spec.cluster_ref}: {go.why}")
+            if not await self._keeper.begin(f"restoring into {spec.cluster_ref}: {go.why}"):
+                return
         plan = RestorePlan(
             restore=self.restore,
             archive=spec.source.archive,

@@ -106,6 +106,7 @@ def test_an_end_that_another_operator_told_stays() -> None:
         await other.end_well({**REPORT, "state": "finished", "nodes": 1, "relationships": 2}, None)
         await keeper.progress(REPORT, only_looking=False)
         await keeper.end_badly("PointInGap", "there is a gap", None)
+        assert not await StatusKeeper(server, server.body).begin("restoring into west")
         return server
 
     server = asyncio.run(run())
