@@ -13,14 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import neo4j
 
 from lab import S3, ControlPlane, Lab, Neo4j
-from tests.scenario.world import ROOT, World, wait_for, world
+from tests.scenario.world import ROOT, World, instant, wait_for, world
 
 ROUNDS = int(os.environ.get("BENCH_FAILOVERS", "10"))
 DRILL = {"interval": "10s", "timeout": "5s", "consecutiveFailures": 2}
@@ -44,10 +43,6 @@ def _first_write(database: Neo4j, found: list[float], stop: threading.Event) -> 
             stop.wait(0.02)
 
 
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
 def _round(dr: World, active: str) -> dict[str, float]:
     """One kill; the seconds of each part."""
     standby = "secondary" if active == "primary" else "primary"
@@ -66,7 +61,7 @@ def _round(dr: World, active: str) -> dict[str, float]:
         stop.set()
         client.join()
     entry = dr.status()["failover"]["history"][-1]
-    decision = next(_seconds(step["at"]) for step in entry["steps"] if step["name"] == "Confirmed")
+    decision = next(instant(step["at"]) for step in entry["steps"] if step["name"] == "Confirmed")
     dr.sites[active].start()
     return {"detection": decision - killed, "promotion": found[0] - decision, "total": found[0] - killed}
 

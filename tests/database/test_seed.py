@@ -11,6 +11,7 @@ from tests.database.conftest import Start
 from tests.database.load import Load, prepare
 from tests.database.process import Address
 from tests.database.verified import assert_verified
+from tests.scenario.world import wait_for
 
 ELEMENTS = int(os.environ.get("NEO4J_DR_SEED_ELEMENTS", "200000"))
 PATIENCE = 120 + ELEMENTS / 2_000
@@ -29,7 +30,7 @@ def test_seeding_under_load_is_exact(source: Neo4j, target: Neo4j, start: Start)
     writers = [Load(source, seed, others=ELEMENTS // 2) for seed in (1, 2, 3, 4)]
     for writer in writers:
         writer.start()
-    time.sleep(1.0)
+    wait_for("all write", lambda: all(writer.transactions for writer in writers), 30)
     before, began = sum(writer.transactions for writer in writers), time.monotonic()
     worker = start(batch=2000)
     worker.wait(lambda report: report["state"] in ("catching-up", "streaming"), PATIENCE)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from datetime import datetime
 
 from tests.compare import differences, read
 from tests.scenario.test_archive import begin, created, segments
 from tests.scenario.test_reseed import copied
 from tests.scenario.test_restore import based, ended, now, refused, restore, status
 from tests.scenario.test_window import keys, recovery
-from tests.scenario.world import CLUSTERS, World, wait_for
+from tests.scenario.world import CLUSTERS, World, instant, wait_for
 from tests.scenario.writer import Writer
 
 KEPT = 300
@@ -56,8 +55,8 @@ def test_a_gap_is_foretold_told_and_left_behind(dr: World) -> None:
     primary.query("CREATE (:Note {uid: 3})")
     wait_for("it is archived", lambda: 3 in created(segments(dr, 1), "Note"), 30)
     (gap,) = wait_for("the window has the gap", lambda: recovery(dr).get("gaps"), 90)
-    assert _millis(gap["from"]) <= inside <= _millis(gap["to"])
-    wait_for("and goes on", lambda: _millis(recovery(dr)["latest"]) >= at, 60)
+    assert instant(gap["from"]) * 1000 <= inside <= instant(gap["to"]) * 1000
+    wait_for("and goes on", lambda: instant(recovery(dr)["latest"]) * 1000 >= at, 60)
 
     dr.apply(restore(dr, "inside", CLUSTERS["secondary"], inside))
     assert "nearest before" in refused(dr, "inside", "PointInGap")
@@ -66,7 +65,3 @@ def test_a_gap_is_foretold_told_and_left_behind(dr: World) -> None:
     assert differences(good, read(dr.sites["secondary"].query)) == []
     dr.shell(status(dr, "behind")["resume"])
     copied(dr)
-
-
-def _millis(point: str) -> float:
-    return datetime.fromisoformat(point.replace("Z", "+00:00")).timestamp() * 1000

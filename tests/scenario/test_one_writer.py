@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import neo4j
 from kubernetes import client, config
 
 from tests.compare import assert_equal
-from tests.scenario.world import DR, World, wait_for
+from tests.scenario.world import DR, World, instant, wait_for
 
 EVERY = 0.05
 
@@ -77,7 +76,7 @@ class Client(threading.Thread):
 def _fenced_at(entry: dict[str, Any]) -> float:
     """When the operator had seen the old primary read-only."""
     stamp = next(step["at"] for step in entry["steps"] if step["name"] == "Fencing")
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+    return instant(stamp)
 
 
 def test_no_write_is_acknowledged_by_a_fenced_primary(dr: World) -> None:

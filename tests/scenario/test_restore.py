@@ -10,7 +10,7 @@ from tests.apiserver.door import printed
 from tests.compare import differences, read
 from tests.scenario.test_archive import PATH, begin, created, segments
 from tests.scenario.test_reseed import copied
-from tests.scenario.world import CLUSTERS, DR, World, wait_for
+from tests.scenario.world import CLUSTERS, DR, World, instant, wait_for
 
 LOAD = (
     "UNWIND range(1, 300) AS i CREATE (:Person {uid: i, name: 'p' + i})-[:KNOWS {uid: i, since: date('2024-01-01')}]->"
@@ -129,7 +129,7 @@ def test_onto_the_standby_that_is_named(dr: World) -> None:
     assert (done["phase"], done["percent"], done["archive"]) == ("Complete", 100, f"{dr.namespace}/{DR}")
     assert done["counts"]["nodes"] == len(good.nodes)
     assert "each of" in done["check"]
-    assert datetime.fromisoformat(done["restoredTo"]).timestamp() * 1000 <= at
+    assert instant(done["restoredTo"]) * 1000 <= at
     assert dr.status()["activeSite"] == "primary"
     dr.shell(done["resume"])
     copied(dr)

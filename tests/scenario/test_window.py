@@ -6,11 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime
 from typing import Any
 
 from tests.scenario.test_archive import PATH, begin
-from tests.scenario.world import DR, ROOT, World, wait_for
+from tests.scenario.world import DR, ROOT, World, instant, wait_for
 
 
 def recovery(world: World) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def test_a_segment_altered_by_hand_closes_the_window_and_a_new_base_opens_it(dr:
     window = recovery(dr)
     (gap,) = window["gaps"]
     assert gap["reason"].startswith("Altered: segment ")
-    assert _at(window["earliest"]) <= _at(gap["from"]) < _at(gap["to"]) <= _at(window["latest"])
+    assert instant(window["earliest"]) <= instant(gap["from"]) < instant(gap["to"]) <= instant(window["latest"])
     events = json.loads(dr.kubectl("get", "events", "-o", "json"))["items"]
     assert [e for e in events if e["reason"] == "ObjectAltered" and name in e["message"]], "it was told"
     shown = archive(dr, "status")
@@ -85,13 +84,9 @@ def test_a_segment_altered_by_hand_closes_the_window_and_a_new_base_opens_it(dr:
         series[f"neo4j_disaster_recovery_recovery_window_{each}_timestamp_seconds{{{label}}}"]
         for each in ("start", "end")
     )
-    assert start == _at(window["earliest"])
-    assert end >= _at(gap["to"])
+    assert start == instant(window["earliest"])
+    assert end >= instant(gap["to"])
     client.put_object(Bucket=dr.namespace, Key=last, Body=whole)
     assert archive(dr, "verify").returncode == 0, "an older version was brought back"
     assert recovery(dr)["gaps"] == []
     assert dr.condition("ArchiveHealthy")["reason"] == "Intact"
-
-
-def _at(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

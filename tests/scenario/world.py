@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,11 @@ def wait_for(
             return value
         assert time.monotonic() < end, f"not within {seconds} s: {what} {instead()}"
         time.sleep(pause)
+
+
+def instant(stamp: str) -> float:
+    """Seconds since 1970 of an RFC 3339 time."""
+    return datetime.fromisoformat(stamp).timestamp()
 
 
 class Operator:
