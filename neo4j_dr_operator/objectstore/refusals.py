@@ -143,6 +143,9 @@ def error(refusal: Refusal) -> ObjectStoreError:
     if code == "RequestTimeTooSkewed":
         text = f"the clock of this machine and that of bucket {bucket} differ by more than 15 minutes: set the clock"
         return ClockSkewed(text, code=code)
+    if code in ("", str(status)):  # what the SDK makes of a body that is no error of S3, or ends in its middle
+        text = f"bucket {bucket} answered {status} without a word of S3's: cut short, or not by a store"
+        return ObjectStoreUnreachable(text, code=code)
     return ObjectStoreError(f"bucket {bucket} answered {status} {code}", code=code)
 
 

@@ -19,8 +19,11 @@ from typing import Any
 import pytest
 
 from lab import S3, Neo4j
+from neo4j_dr_operator.errors import ObjectStoreUnreachable
 from neo4j_dr_operator.graph.retention import Retention, headroom
+from neo4j_dr_operator.objectstore.objects import Bucket
 from tests.database.archive_process import BackUp, BackupProcess, Restore
+from tests.database.audit_process import location
 from tests.database.faulty import Asked, Fault, Faulty, error
 from tests.database.load import Load, prepare
 from tests.database.raw import same
@@ -124,6 +127,15 @@ def test_a_backup_and_a_restore_among_faults_are_exact(
     print(f"{wrong} faults while writing, {len(faulty.struck) - wrong} while reading; {dict(happened)}")
     assert len(happened) == len([each for each in AGAIN if each.kind != "lost"])
     assert set(backup.errors) <= {"ObjectStoreUnreachable"}
+
+
+def test_a_no_that_is_cut_short_is_no_answer(way: Store, faulty: Faulty) -> None:
+    bucket = Bucket(location(way), 5.0, None)
+    faulty.next(Fault("cut"), lambda asked: asked.method == "GET")
+    with pytest.raises(ObjectStoreUnreachable):
+        bucket.get("nothing")
+    assert bucket.get("nothing") is None
+    bucket.close()
 
 
 OLD, NEW = ({"AWS_SDK_UA_APP_ID": name} for name in ("old-keys", "new-keys"))

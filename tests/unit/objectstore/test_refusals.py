@@ -77,6 +77,7 @@ NOBODY_AT_FAULT = [
     (refusal("ConditionalRequestConflict", status=409), "PreconditionFailed", "first"),
     (refusal("OperationAborted", status=409, operation="ListObjectsV2"), "ObjectStoreUnreachable", "busy"),
     (refusal("NoSuchKey", status=404), "ObjectStoreError", "404 NoSuchKey"),
+    (refusal("404", "Not Found", status=404, operation="GetObject"), "ObjectStoreUnreachable", "cut short"),
     (refusal("AuthorizationHeaderMalformed", "it makes no sense"), "ObjectStoreError", "AuthorizationHeaderMalformed"),
 ]
 ALL = KEY_AT_FAULT + POLICY_AT_FAULT + BUCKET_AT_FAULT + OURS_AT_FAULT + NOBODY_AT_FAULT
