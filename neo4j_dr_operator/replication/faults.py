@@ -1,10 +1,11 @@
-"""Hooks for tests: the worker kills itself with SIGKILL, or loses a connection, at chosen points.
+"""Hooks for tests: the worker kills itself with SIGKILL, stops, or loses a connection, at chosen points.
 
 ``NEO4J_DR_FAULT`` is read once at start: ``begin:N`` inside the open transaction after the N-th BEGIN and compare,
 ``commit:N`` inside it right before the N-th COMMIT is sent, ``committed:N`` right after the N-th is acknowledged,
 ``page:N`` inside the transaction of the N-th seeded page, ``checkpoint:N`` inside the N-th of the small transactions
 that compact the map, ``random:SEED`` one of these chosen by the seed. A line on
-standard error says which, and whether a transaction was open, so that a test can count.
+standard error says which, and whether a transaction was open, so that a test can count. Several, parted by blanks, are
+told of each; with ``stop@`` before it a point stops the process (SIGSTOP) until the test lets it go on (SIGCONT).
 
 ``NEO4J_DR_CALLS`` strikes at the calls to databases instead, wherever the code makes one: see :class:`Strikes`.
 """
@@ -33,24 +34,25 @@ PATIENCE = 6
 
 
 class Faults:
-    """Counts the passes of each point and strikes at the chosen one. Without a choice it does nothing."""
+    """Counts the passes of each point and strikes at the chosen ones. Without a choice it does nothing."""
 
-    def __init__(self, choice: str | None = None, points: Sequence[str] = POINTS) -> None:
-        """``choice`` as in the variable, among ``points``. Raises :class:`ValueError` for one that makes no sense."""
-        self._point, self._at = "", 0
+    def __init__(self, choices: str | None = None, points: Sequence[str] = POINTS) -> None:
+        """``choices`` as in the variable, among ``points``. Raises :class:`ValueError` for one that makes no sense."""
+        self._signals: dict[tuple[str, int], signal.Signals] = {}
         self._passes: Counter[str] = Counter()
-        if choice:
-            point, _, number = choice.partition(":")
+        for choice in (choices or "").split():
+            verb, _, where = choice.rpartition("@")
+            point, _, number = where.partition(":")
+            if verb not in ("", "stop"):
+                raise ValueError(f"unknown verb {verb!r} of a fault")
             if point == "random":
                 chooser = random.Random(int(number))
-                self._point, self._at = (
-                    chooser.choice(points),
-                    chooser.randint(1, _REACH),
-                )
+                at = chooser.choice(points), chooser.randint(1, _REACH)
             elif point in points:
-                self._point, self._at = point, int(number)
+                at = point, int(number)
             else:
                 raise ValueError(f"unknown fault point {point!r}")
+            self._signals[at] = signal.SIGSTOP if verb else signal.SIGKILL
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, points: Sequence[str] = POINTS) -> Faults:
@@ -59,14 +61,12 @@ class Faults:
 
     def at(self, point: str) -> None:
         """The protocol passes ``point``."""
-        if point != self._point:
-            return
         self._passes[point] += 1
-        if self._passes[point] == self._at:
+        if strike := self._signals.get((point, self._passes[point])):
             where = "open transaction" if point in _OPEN else "no transaction"
-            sys.stderr.write(f"fault {point}:{self._at} {where}\n")
+            sys.stderr.write(f"fault {point}:{self._passes[point]} {where}\n")
             sys.stderr.flush()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), strike)
 
 
 class Strikes:

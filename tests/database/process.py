@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import Neo4j
+from tests.scenario.world import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 FORWARD, REVERSE = "primary>secondary", "secondary>primary"
@@ -113,6 +115,15 @@ class WorkerProcess:
         code = self.process.wait(seconds)
         self._draining()
         return code
+
+    def stopped(self, seconds: float = 60.0) -> None:
+        """Until it has stopped itself, at a point where a fault has it do so."""
+        state = Path(f"/proc/{self.process.pid}/stat")
+        wait_for(f"a stop: {self.report}", lambda: state.read_text().rpartition(")")[2].split()[0] == "T", seconds)
+
+    def go_on(self) -> None:
+        """Let it go on, once it has :meth:`stopped`."""
+        self.process.send_signal(signal.SIGCONT)
 
     def finish(self, seconds: float = 30.0) -> int:
         """Ask it to apply what it has read and to end."""

@@ -25,6 +25,10 @@ RULES = "SHOW INDEXES YIELD name, type, labelsOrTypes, properties, owningConstra
 KILLS = ("surveyed:1", "begin:1", "page:2", "commit:2", "committed:1", "loaded:1", "begin:3", "commit:4", "committed:3",
          "replayed:1", "ended:1", "checkpoint:4")  # fmt: skip
 """Where a restore dies, in this order: before it writes, in and between transactions, between its parts, at the end."""
+HALF_A_MEGABYTE = (
+    "UNWIND range(1, 3000) AS i CREATE (:Big {uid: randomUUID(), a: randomUUID(), b: randomUUID(), c: randomUUID()})"
+)
+"""Enough for the compressor to give something away: what is measured of a segment that is being written."""
 
 
 def schema(server: Neo4j) -> list[dict[str, object]]:
@@ -48,23 +52,36 @@ def last_transaction(source: Neo4j) -> int:
     return Position.decode(source.query("CALL db.cdc.current() YIELD id RETURN id")[0]["id"]).tx
 
 
-def under_load(source: Neo4j, back_up: BackUp, *, to_the_end: bool = True, **options: object) -> dict[str, Any]:
-    """A backup taken under load; ``to_the_end``: one that was scanning while the load ended, so that its position is
-    the state in which the source stays (the load ends once the scan is seen at work, which may be too late)."""
-    for seed in range(1, 11, 2):
-        loads = [Load(source, seed + more, others=20_000) for more in (0, 1)]
-        for load in loads:
-            load.start()
-        wait_for("writes", lambda loads=loads: sum(load.transactions for load in loads) > 20, 60)
-        worker = back_up(**options)
-        worker.wait(lambda report: report["transactions"] > 10)
-        for load in loads:
-            load.stop()
-        last = last_transaction(source)
-        report = worker.done()
-        if (report["positionTx"] >= last or not to_the_end) and report["transactions"] > 10:
-            return report
-    raise AssertionError("every backup was taken before the load ended")
+def under_load(source: Neo4j, back_up: BackUp, **options: object) -> dict[str, Any]:
+    """A backup of a graph that is written to: before its scan, in the middle of it, and behind it, until the backup
+    looks at where the source stands. So its position is the state in which the source stays."""
+    loads = [Load(source, seed, others=20_000) for seed in (1, 2)]
+
+    def written(more: int) -> None:
+        """So many transactions later."""
+        goal = sum(load.transactions for load in loads) + more
+        wait_for("writes", lambda: sum(load.transactions for load in loads) >= goal, 60)
+
+    for load in loads:
+        load.start()
+    written(20)
+    worker = back_up(environment={"NEO4J_DR_FAULT": "stop@chunk:3 stop@scanned:1"}, **options)
+    worker.stopped()
+    source.query(HALF_A_MEGABYTE)
+    written(200)
+    worker.go_on()
+    worker.stopped()
+    source.query(HALF_A_MEGABYTE)
+    written(200)
+    for load in loads:
+        load.stop()
+    last = last_transaction(source)
+    worker.go_on()
+    report = worker.done()
+    assert worker.log.count("fault ") == 2, worker.log
+    assert report["positionTx"] >= last
+    assert report["transactions"] >= 400
+    return report
 
 
 def test_a_snapshot_of_a_graph_that_is_written_to_is_exact(
@@ -76,6 +93,7 @@ def test_a_snapshot_of_a_graph_that_is_written_to_is_exact(
     source.start()  # freed ids are handed out again, into the middle of what is being scanned
     values(source)
     report = under_load(source, back_up, amendment_bytes=5_000)
+    assert report["amendments"] >= 2
     restored = restore().done()
     nodes, relationships = same(source, target)
     print(f"{report['transactions']} transactions meanwhile, {nodes} nodes, {relationships} relationships; {report}")
@@ -176,7 +194,7 @@ def test_killed_at_twelve_moments_it_goes_on(
     prepare(source, 9_000, 9_000)
     shipper = ship(interval=0.2)
     shipper.shipping()
-    report = under_load(source, back_up, to_the_end=False)
+    report = under_load(source, back_up)
     loads = [Load(source, seed, others=9_000) for seed in (11, 12)]
     for load in loads:
         load.start()

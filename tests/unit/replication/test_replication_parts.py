@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_lookup_indexes_are_compared_by_what_they_are_for() -> None:
 
 
 def test_faults_that_make_no_sense_are_refused() -> None:
-    for choice in ("nowhere:1", "begin:x", "random:"):
+    for choice in ("nowhere:1", "begin:x", "random:", "begin:1 nowhere:1", "halt@begin:1"):
         with pytest.raises(ValueError):
             Faults(choice)
     Faults(None).at("begin")
@@ -151,3 +152,16 @@ def test_a_fault_strikes_at_its_time_and_says_so() -> None:
     assert done.returncode == -signal.SIGKILL
     assert done.stdout == "alive\n"
     assert done.stderr == "fault commit:3 open transaction\n"
+
+
+def test_a_fault_can_stop_a_worker_that_then_goes_on() -> None:
+    script = (
+        "from neo4j_dr_operator.replication.faults import Faults\nf = Faults.from_environment()\n"
+        "f.at('commit'); f.at('page'); print('on', flush=True); f.at('begin')"
+    )
+    variables = {"NEO4J_DR_FAULT": "stop@page:1 begin:1", "PYTHONPATH": ":".join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", script], env=variables, stdout=subprocess.PIPE) as process:
+        assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+        process.send_signal(signal.SIGCONT)
+        assert process.communicate(timeout=30)[0] == b"on\n"
+    assert process.returncode == -signal.SIGKILL
