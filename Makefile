@@ -72,8 +72,8 @@ lab-down: ## end the lab that was left running
 # -- check it ----------------------------------------------------------------------------------------------------------
 .PHONY: test
 test: BUILDS += helm
-test: doctor doctor-image ## lint and every layer of tests, fast to slow
-	$(call beside-builds,$(MAKE) lint test-unit test-lab test-database test-apiserver test-image test-scenario)
+test: doctor doctor-image ## lint and every layer of tests, fast to slow; in CI the later ones run whatever failed before
+	$(call beside-builds,$(MAKE) $(if $(CI),-k) lint test-unit test-lab test-database test-apiserver test-image test-scenario)
 
 # A layer is a directory under tests/; one that is not there, or holds no test, passes.
 define layer
