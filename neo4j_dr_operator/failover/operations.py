@@ -25,7 +25,7 @@ from neo4j_dr_operator.failover.actions import (
 )
 from neo4j_dr_operator.failover.requests import handle_target, read_only_wanted, supersede_read_only
 from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, Kind, Operation, Step, StepRecord
-from neo4j_dr_operator.failover.view import Desired, Now, Requested, Seen
+from neo4j_dr_operator.failover.view import Claimed, Desired, LinkView, Now, Requested, Seen
 from neo4j_dr_operator.failover.votes import Ballot, failover_limitation, promotion_limitation
 from neo4j_dr_operator.health.verdict import Verdict
 
@@ -37,6 +37,8 @@ LEASE_PATIENCE = 60.0
 """Seconds an automatic failover tries to take the lease: a new process first watches a whole term of silence."""
 DRAIN_PATIENCE = 60.0
 """Seconds a drain keeps clients without a writable site before the operation is rolled back."""
+SCHEMA_PATIENCE = 5.0
+"""Seconds a drained switchover waits for its link to have compared constraints and indexes, which no position tells."""
 PROMOTE_PATIENCE = 30.0
 """Seconds within which a drained switchover must be promoted over a primary that is still seen read-only."""
 EMERGENCY_FENCE_PATIENCE = 4.0
@@ -245,6 +247,8 @@ def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
     applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
     applied = link.cursor if link and link.cursor and link.cursor_tx == applied_tx else op.applied
     drained = op.final_tx is None or applied_tx >= op.final_tx
+    if drained and op.kind == "switchover" and now.step_age <= SCHEMA_PATIENCE and not _compared(op, claimed, link):
+        return Decision(state, "Draining: comparing constraints and indexes", link=link_for(state, op.epoch))
     late = op.kind == "emergency" and now.step_age > EMERGENCY_DRAIN_PATIENCE
     there = seen.sites[op.target].verdict is Verdict.UP
     if (drained or late) and there:
@@ -256,6 +260,14 @@ def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
         return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}")
     why = f"Draining: transaction {applied_tx} of {op.final_tx} is applied"
     return Decision(state, why, link=link_for(state, op.epoch))
+
+
+def _compared(op: Operation, claimed: Claimed | None, link: LinkView | None) -> bool:
+    """Whether a worker has compared constraints and indexes behind the fence: one that was at the final position when
+    it ended has done so as its last act."""
+    if claimed is not None and op.final_tx is not None and claimed.tx >= op.final_tx:
+        return True
+    return link is not None and link.compared
 
 
 def _draining_archive(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:

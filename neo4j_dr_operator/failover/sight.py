@@ -41,6 +41,7 @@ def link_view(
         message=_explained(error, source, places),
         reseed=report.get("reseed"),
         schema=schema.get("message") if schema.get("reason") == "SchemaDiffers" else None,
+        compared=bool(report.get("schemaSeen")),
         retrying=bool(report.get("retrying")),
     )
 

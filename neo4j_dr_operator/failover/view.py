@@ -102,8 +102,9 @@ class SiteView:
 class LinkView:
     """The link as its worker last reported. `read_age`: seconds since the source answered last, None: never.
 
-    `schema`: constraints and indexes that could not be carried over, and why. `retrying`: what is wrong has not lasted
-    for `replication.retries` attempts yet.
+    `schema`: constraints and indexes that could not be carried over, and why. `compared`: all of them were looked at
+    since the worker began, and those that can be are carried over. `retrying`: what is wrong has not lasted for
+    `replication.retries` attempts yet.
     """
 
     source: Site
@@ -117,6 +118,7 @@ class LinkView:
     message: str = ""
     reseed: str | None = None
     schema: str | None = None
+    compared: bool = False
     retrying: bool = False
 
 

@@ -67,7 +67,7 @@ def hand_over(
         )
     writer = LinkWriter(target, state, elements, faults)
     checkpoint.clear(writer)
-    schema.adopt_all(target, name, epoch)
+    schema.adopt(source, target, name, epoch)
     checkpoint.save(writer, replace(writer.state, phase=link.STREAMING))
     return writer
 

@@ -1,36 +1,43 @@
 """Constraints and indexes, which the change stream does not carry: compared and carried over beside it.
 
 They are created on the target only once it is an exact copy (a seeding target mixes states of different times, which
-no constraint would stand), dropped before created, and compared again every half minute. What fails is reported and
-tried again; it never stops the data. Objects with names of the bookkeeping and indexes that belong to constraints are
-left out. Only objects that the link made (or took over) are ever dropped; their names stand on the link node, noted
-before they are created. Token lookup indexes, which every database is born with, are compared by what they are for.
+no constraint would stand), dropped before created, and compared again every half minute, and once more when the link
+ends. A constraint holds for the source's data from some moment on, so it is created only once the copy is past a
+position that was read after it was seen: what stood in the stream before may break it. What fails is reported and tried
+again; it never stops the data. Objects with names of the bookkeeping and indexes that belong to constraints are left
+out. Only objects that the link made (or took over) are ever dropped; their names stand on the link node, noted before
+they are created. Token lookup indexes, which every database is born with, are compared by what they are for.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, escaped, quote
+from neo4j_dr_operator.replication import stream
 from neo4j_dr_operator.replication.report import Problem, Status
 from neo4j_dr_operator.replication.stream import from_source
 
 PERIOD = 30.0
+BEHIND = 0.5
+"""Seconds between two looks whether the copy is past the position behind which rules can be created."""
+ENDING = 2.0
+"""Seconds that the last comparison of a link may take: its worker is waited for no longer."""
 PATIENCE = 600.0
 """Seconds that building one constraint or index may take."""
 SAID = 1000
 """Most characters of a report."""
 
-_CONSTRAINTS = "SHOW CONSTRAINTS YIELD name, labelsOrTypes, createStatement"
+_CONSTRAINTS = "SHOW CONSTRAINTS YIELD id, name, labelsOrTypes, createStatement"
 _INDEXES = (
-    "SHOW INDEXES YIELD name, type, entityType, owningConstraint, labelsOrTypes, createStatement, state "
+    "SHOW INDEXES YIELD id, name, type, entityType, owningConstraint, labelsOrTypes, createStatement, state "
     "WHERE owningConstraint IS NULL "
-    "RETURN name, labelsOrTypes, createStatement, CASE type WHEN 'LOOKUP' THEN entityType ELSE '' END, state"
+    "RETURN id, name, labelsOrTypes, createStatement, CASE type WHEN 'LOOKUP' THEN entityType ELSE '' END, state"
 )
 _MINE = f"MATCH (l:{LINK} {{link: $link}}) RETURN coalesce(l.schemaNames, [])"
 _NOTE = (
@@ -102,34 +109,44 @@ def plan(source: Rules, target: Rules, mine: set[str]) -> Plan:
 
 def rules(database: Database) -> Rules:
     """The user's constraints and indexes by their keys."""
-    found = []
-    for name, labels, statement in database.rows(_CONSTRAINTS):
+    return {rule.key: rule for rule in _lives(database)}
+
+
+def _lives(database: Database) -> dict[Rule, int]:
+    """The user's constraints and indexes, each with its number: one that is dropped and made again has another."""
+    found = {}
+    for number, name, labels, statement in database.rows(_CONSTRAINTS):
         if not _ours(labels):
-            found.append(Rule(CONSTRAINT, name, statement))
-    for name, labels, statement, lookup, state in database.rows(_INDEXES):
+            found[Rule(CONSTRAINT, name, statement)] = number
+    for number, name, labels, statement, lookup, state in database.rows(_INDEXES):
         if not _ours(labels):
-            found.append(Rule(INDEX, name, statement, lookup, state == "FAILED"))
-    return {rule.key: rule for rule in found}
+            found[Rule(INDEX, name, statement, lookup, state == "FAILED")] = number
+    return found
 
 
 def _ours(labels: Iterable[str] | None) -> bool:
     return any(label.startswith(BOOKKEEPING) for label in labels or ())
 
 
-def adopt_all(target: Database, link: str, epoch: int) -> None:
-    """Note everything that the target has as the link's own: after a handover its schema is a copy of the source's."""
-    names = sorted(rule.name for rule in rules(target).values())
+def adopt(source: Database, target: Database, link: str, epoch: int) -> None:
+    """Note as the link's own what the target has as the source has it: after a handover it was made as a copy.
+
+    What only the target has was made when it was the source itself, and nobody else may hold it: it stays, and is told.
+    """
+    with from_source():
+        held = rules(source)
+    names = sorted(rule.name for key, rule in rules(target).items() if rule.same(held.get(key)))
     target.write(_NOTE, link=link, epoch=epoch, names=names)
 
 
-def suspend(target: Database, link: str) -> None:
-    """Drop the constraints that the link has made, before its copy mixes states of different times.
+def suspend(target: Database, link: str, held: Rules | None = None) -> None:
+    """Drop the constraints that the link has made, but those that are ``held``; may be repeated.
 
-    :func:`carry` makes them again once the copy is exact. May be repeated.
+    :func:`carry` makes them again: once the copy is exact, or past what they do not hold for.
     """
     mine = set(target.row(_MINE, link=link)[0])
-    for rule in rules(target).values():
-        if rule.kind == CONSTRAINT and rule.name in mine:
+    for key, rule in rules(target).items():
+        if rule.kind == CONSTRAINT and rule.name in mine and not rule.same((held or {}).get(key)):
             target.write(_drop(rule))
 
 
@@ -137,58 +154,126 @@ def _drop(rule: Rule) -> str:
     return f"DROP {rule.kind} {quote(rule.name)} IF EXISTS"
 
 
-def carry(source: Database, target: Database, link: str, epoch: int) -> list[str]:
-    """Compare once and carry over. The result names what could not be done, with the reason."""
-    with from_source():
-        wanted = rules(source)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The source's schema as last looked at: the number of each rule, and the source transaction from which on it is
+    known to hold."""
+
+    numbers: Mapping[Rule, int]
+    since: Mapping[Rule, int]
+
+    @classmethod
+    def of(cls, source: Database, before: Wanted) -> Wanted:
+        """Look. A rule that is the same one as ``before`` holds since then.
+
+        The position is read after the rules: what is committed behind it, is committed under them.
+        """
+        with from_source():
+            numbers = _lives(source)
+            head = stream.current(source).tx
+        since = {rule: before.since[rule] if before.numbers.get(rule) == at else head for rule, at in numbers.items()}
+        return cls(numbers, since)
+
+    @property
+    def rules(self) -> Rules:
+        """By their keys."""
+        return {rule.key: rule for rule in self.numbers}
+
+
+def carry(
+    source: Wanted, target: Database, link: str, epoch: int, ready: Callable[[int], bool]
+) -> tuple[list[str], list[Rule]]:
+    """Bring the target to the source's schema as far as it can be.
+
+    ``ready``: whether the target is past a source transaction. What could not be done, with the reason; and what has
+    to wait for the target. Raises :class:`errors.Stale` when the link is at another epoch.
+    """
     mine = set(target.row(_MINE, link=link)[0])
-    todo = plan(wanted, rules(target), mine)
+    todo = plan(source.rules, rules(target), mine)
     problems = list(todo.differs)
     if not todo.drop and not todo.create:
-        return problems
-    names = sorted(mine | {rule.name for rule in todo.create})
+        return problems, []
+    create = [rule for rule in todo.create if ready(source.since[rule])]
+    names = sorted(mine | {rule.name for rule in create})
     if target.write(_NOTE, link=link, epoch=epoch, names=names)[0][0] != 1:
         raise errors.Stale(f"link {link} has another epoch than {epoch}")
-    commands = [(_drop(rule), rule) for rule in todo.drop] + [(escaped(rule.statement), rule) for rule in todo.create]
+    commands = [(_drop(rule), rule) for rule in todo.drop] + [(escaped(rule.statement), rule) for rule in create]
     for command, rule in commands:
         try:
             target.write(command)
         except _REFUSALS as error:
             problems.append(f"{rule}: {error.message}")
-    return problems
+    return problems, [rule for rule in todo.create if rule not in create]
 
 
 class SchemaKeeper(threading.Thread):
-    """Carries the schema over while the link streams, on connections of its own."""
+    """Carries the schema over while the link streams, on connections of its own, and once more when it ends."""
 
     def __init__(self, source: Endpoint, target: Endpoint, link: str, epoch: int, status: Status) -> None:
         super().__init__(name="schema", daemon=True)
         self._source = Database(source)
         self._target = Database(target, timeout=PATIENCE)
         self._link, self._epoch, self._status = link, epoch, status
+        self._wanted = Wanted({}, {})
         self._wake = threading.Event()
+        self._refused = threading.Event()
+        self._ending = threading.Event()
 
     def hurry(self) -> None:
-        """Compare now: a constraint refused a batch, so the target may have one that the source has dropped."""
+        """Compare now, the copy has become exact."""
         self._wake.set()
 
-    def run(self) -> None:
-        """Forever, while the link streams."""
-        while True:
-            if self._status.state == "streaming":
-                self._once()
-                self._wake.wait(PERIOD)
-            else:
-                self._wake.wait(0.5)
-            self._wake.clear()
+    def refused(self) -> None:
+        """A constraint refused a batch. Those of the source's that are not known to hold already for what the batch
+        holds are taken out until it is applied: dropped by now, or dropped and made again in between."""
+        self._refused.set()
+        self._wake.set()
 
-    def _once(self) -> None:
+    def end(self) -> None:
+        """Compare once more, then end; waits for that, for a bounded time."""
+        self._ending.set()
+        self._wake.set()
+        self.join(ENDING)
+
+    def run(self) -> None:
+        """While the link streams, until it ends."""
+        while not self._ending.is_set():
+            pause = BEHIND
+            if self._status.state == "streaming":
+                pause = self._once()
+            self._wake.wait(pause)
+            self._wake.clear()
+        if self._status.state == "streaming":
+            self._once()
+
+    def _once(self) -> float:
+        """Compare; seconds until the next time."""
+        refused = self._refused.is_set()
+        self._refused.clear()
         try:
-            problems = carry(self._source, self._target, self._link, self._epoch)
+            source = Wanted.of(self._source, self._wanted)
+            if refused and (at := self._status.link) is not None:
+                held = {key: rule for key, rule in source.rules.items() if source.since[rule] <= at.cursor_tx}
+                suspend(self._target, self._link, held)
+            problems, waiting = carry(source, self._target, self._link, self._epoch, self._past)
         except errors.DrError as error:
             self._source.close()
             self._target.close()
             self._status.schema = Problem.of(error)
-        else:
-            self._status.schema = Problem("SchemaDiffers", "; ".join(problems)[:SAID]) if problems else None
-            self._status.schema_seen += 1
+            return PERIOD
+        self._wanted = source
+        self._status.schema = Problem("SchemaDiffers", "; ".join(problems)[:SAID]) if problems else None
+        if waiting:
+            return BEHIND
+        self._status.schema_seen += 1
+        return PERIOD
+
+    def _past(self, transaction: int) -> bool:
+        """Whether the copy has everything up to a source transaction, of which not each one is in the stream."""
+        at = self._status.link
+        if at is None:
+            return False
+        if at.cursor_tx >= transaction:
+            return True
+        with from_source():
+            return stream.at_end(self._source, at.cursor)

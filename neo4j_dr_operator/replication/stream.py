@@ -37,6 +37,7 @@ CHUNK = (
 )
 SINGLE = f"{_SOURCE} RETURN {', '.join(_COLUMNS)}, metadata.captureMode"
 CURRENT = "CALL db.cdc.current() YIELD id RETURN id"
+NEXT = "CALL db.cdc.query($cursor) YIELD id RETURN id LIMIT 1"
 
 LARGEST_COLLECTED = 40_000
 """Changes of a transaction that the source is asked to collect; a larger one is streamed row by row."""
@@ -51,6 +52,11 @@ WHOLE_SECONDS = 3600.0
 def current(database: Database) -> Position:
     """The position after everything committed so far."""
     return Position.decode(database.row(CURRENT)[0])
+
+
+def at_end(database: Database, cursor: str) -> bool:
+    """Whether nothing stands behind ``cursor``."""
+    return not list(database.rows(NEXT, cursor=cursor))
 
 
 def read_chunk(database: Database, cursor: str, limit: int) -> Chunk:

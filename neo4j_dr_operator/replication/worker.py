@@ -55,7 +55,7 @@ def _passing(error: errors.DrError) -> bool:
     """Whether trying again can help without a new plan."""
     cause = error.cause if isinstance(error, SourceFailure) else error
     if isinstance(cause, errors.ConstraintViolated):
-        return True  # the schema keeper may have to drop a constraint first
+        return True  # the schema keeper may have to take a constraint out first
     return isinstance(cause, (*RETRIED, *LOCKED_OUT, errors.Stale, errors.ReadOnlyRefused)) and not isinstance(
         cause, LinkTaken
     )
@@ -86,6 +86,7 @@ class Worker:
             began = self.status.changes
             try:
                 self._carry()
+                self._schema.end()
                 return
             except errors.DrError as error:
                 if not _passing(error):
@@ -188,8 +189,9 @@ class Worker:
 
     def _become(self, state: str) -> None:
         """Enter a state, unless the link is out of order: then only what was read or written proves the opposite."""
-        if self._refusals <= self._config.retries:
+        if self._refusals <= self._config.retries and state != self.status.state:
             self.status.become(state)
+            self._schema.hurry()
 
     # -- attaching -------------------------------------------------------------------------------------------------
 
@@ -309,7 +311,7 @@ class Worker:
                     problem = portions.too_large(net.changes, net.size)
                 self._trouble(problem, tried)
                 if isinstance(error, errors.ConstraintViolated):
-                    self._schema.hurry()
+                    self._schema.refused()
                 time.sleep(backoff * random.uniform(0.5, 1.0))
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
         self.status.changes += net.changes

@@ -47,6 +47,11 @@ def schema_of(database: Neo4j) -> set[str]:
     return {row["s"] for row in rows if not any("__Neo4jDR" in label for label in row["labelsOrTypes"] or ())}
 
 
+def made_by_users(database: Neo4j) -> set[str]:
+    """The same without token lookup indexes, whose names are each database's own."""
+    return {statement for statement in schema_of(database) if "LOOKUP" not in statement}
+
+
 def compared(start: Start, origin: str = "attach") -> LinkProcess:
     """A link that has compared the schemas once, and ended."""
     worker = start(origin)
@@ -71,10 +76,7 @@ def test_every_kind_follows(source: Neo4j, target: Neo4j, start: Start) -> None:
     source.query("CREATE LOOKUP INDEX tokens FOR (n) ON EACH labels(n)")
     try:
         assert compared(start).report["schema"] is None
-        wanted = schema_of(source)
-        assert {each for each in schema_of(target) if "LOOKUP" not in each} == {
-            each for each in wanted if "LOOKUP" not in each
-        }
+        assert made_by_users(target) == made_by_users(source)
         kinds = "SHOW INDEXES YIELD type, entityType WHERE type = 'LOOKUP' RETURN entityType"
         assert target.query(kinds) == source.query(kinds) == [{"entityType": "NODE"}]
     finally:
@@ -99,3 +101,69 @@ def test_what_cannot_be_made_is_told_and_the_data_goes_on(source: Neo4j, target:
     source.query("CREATE (:Person {uid: 2})")
     worker.caught_up()
     assert target.query("MATCH (n:Person) RETURN count(n) AS n") == [{"n": 2}]
+
+
+def test_a_constraint_that_is_younger_than_the_backlog_waits_for_it(
+    source: Neo4j, target: Neo4j, start: Start
+) -> None:
+    source.query("CREATE (:Person {uid: 0})")
+    compared(start, "seed")
+    for uid in range(1, 200):
+        source.query("CREATE (:Person {uid: $uid})", uid=uid)
+    source.query("UNWIND [1, 2] AS i CREATE (:Person {uid: 200, copy: i})")
+    source.query("MATCH (n:Person {copy: 2}) DELETE n")
+    source.query("CREATE CONSTRAINT person_uid FOR (n:Person) REQUIRE n.uid IS UNIQUE")
+    worker = start("attach", batch=1)
+    worker.caught_up()
+    worker.wait(lambda report: report["schemaSeen"] > 0)
+    assert worker.errors == []
+    assert made_by_users(target) == made_by_users(source)
+    assert target.query("MATCH (n:Person) RETURN count(n) AS n") == [{"n": 201}]
+
+
+def test_a_constraint_that_was_away_for_a_while_makes_way(source: Neo4j, target: Neo4j, start: Start) -> None:
+    constraint = "CREATE CONSTRAINT person_uid FOR (n:Person) REQUIRE n.uid IS UNIQUE"
+    source.query("CREATE (:Person {uid: 0})")
+    source.query(constraint)
+    compared(start, "seed")
+    assert made_by_users(target) == made_by_users(source)
+    source.query("DROP CONSTRAINT person_uid")
+    source.query("CREATE (:Person {uid: 0, copy: 2})")
+    source.query("MATCH (n:Person {copy: 2}) DELETE n")
+    source.query(constraint)
+    worker = start("attach", batch=1)
+    worker.caught_up()
+    worker.wait(lambda report: report["schemaSeen"] > 0 and report["schema"] is None)
+    assert worker.errors == ["ConstraintViolated"]
+    assert made_by_users(target) == made_by_users(source)
+    assert target.query("MATCH (n:Person) RETURN count(n) AS n") == [{"n": 1}]
+
+
+def test_a_constraint_that_held_all_the_time_stays_and_what_breaks_it_is_told(
+    source: Neo4j, target: Neo4j, start: Start
+) -> None:
+    source.query("CREATE CONSTRAINT person_uid FOR (n:Person) REQUIRE n.uid IS UNIQUE")
+    source.query("CREATE (:Person {uid: 0})")
+    worker = start()
+    worker.caught_up()
+    worker.wait(lambda report: report["schemaSeen"] > 0)
+    target.query("CREATE (:Person {uid: 1})")  # somebody else's
+    source.query("CREATE (:Person {uid: 1, ours: true})")
+    worker.wait(lambda report: (report["error"] or {}).get("reason") == "ConstraintViolated")
+    seen = worker.report["schemaSeen"]
+    worker.wait(lambda report: report["schemaSeen"] > seen + 2)
+    assert made_by_users(target) == made_by_users(source)
+    target.query("MATCH (n:Person {uid: 1}) DELETE n")
+    worker.caught_up()
+    assert target.query("MATCH (n:Person {ours: true}) RETURN count(n) AS n") == [{"n": 1}]
+
+
+def test_the_last_act_of_a_link_is_a_look_at_the_schema(source: Neo4j, target: Neo4j, start: Start) -> None:
+    source.query("CREATE (:Person {uid: 1})")
+    worker = start()
+    worker.caught_up()
+    worker.wait(lambda report: report["schemaSeen"] > 0)
+    source.query(FIRST[0])
+    source.query(FIRST[4])
+    assert worker.finish() == 0
+    assert made_by_users(target) == made_by_users(source)

@@ -40,6 +40,7 @@ class Worker:
             self.reason,
             "",
             reseed=self.reseeded,
+            compared=self.state == "streaming",
         )
 
     def beats(self, site: str) -> bool:

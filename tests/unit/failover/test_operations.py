@@ -50,9 +50,19 @@ def test_a_drain_ends_at_the_final_position_and_not_before() -> None:
     state = operating("switchover", "Draining", final="f", final_tx=9)
     behind = seen(link=link(epoch=2, cursor_tx=8), claimed=Claimed(2, "c", 7))
     assert step(state, QUIET, behind).state == state
-    after = step(state, QUIET, seen(link=link(epoch=2, cursor_tx=9))).state.operation
+    after = step(state, QUIET, seen(link=link(epoch=2, cursor_tx=9, compared=True))).state.operation
     assert after is not None
     assert after.step == "Promoting"
+
+
+def test_a_drain_waits_for_the_schema_to_be_compared_but_not_for_long() -> None:
+    state = operating("switchover", "Draining", final="f", final_tx=9)
+    drained = seen(link=link(epoch=2, cursor_tx=9), claimed=Claimed(2, "c", 7))
+    assert step(state, QUIET, drained, late(4)).state == state
+    for sight, now in ((drained, late(6)), (seen(link=None, claimed=Claimed(2, "c", 9)), late(0))):
+        after = step(state, QUIET, sight, now).state.operation
+        assert after is not None
+        assert after.step == "Promoting"
 
 
 @pytest.mark.parametrize("kind", ["switchover", "emergency", "failover"])
