@@ -28,12 +28,12 @@ from neo4j_dr_operator.failover.actions import (
     link_for,
 )
 from neo4j_dr_operator.failover.adoption import adopt, foreign, not_empty, superseded
+from neo4j_dr_operator.failover.endings import count_losses
 from neo4j_dr_operator.failover.operations import (
     advance,
     assess_action,
     begin,
     begin_requested,
-    count_losses,
     escalate,
     hold_deposed,
 )

@@ -23,8 +23,9 @@ from neo4j_dr_operator.failover.actions import (
     TakeLease,
     link_for,
 )
+from neo4j_dr_operator.failover.endings import close_request, enter, entry, give_up
 from neo4j_dr_operator.failover.requests import handle_target, read_only_wanted, supersede_read_only
-from neo4j_dr_operator.failover.state import ControlState, HistoryEntry, Kind, Operation, Step, StepRecord
+from neo4j_dr_operator.failover.state import ControlState, Kind, Operation, Step, StepRecord
 from neo4j_dr_operator.failover.view import Claimed, Desired, LinkView, Now, Requested, Seen
 from neo4j_dr_operator.failover.votes import Ballot, failover_limitation, promotion_limitation
 from neo4j_dr_operator.health.verdict import Verdict
@@ -121,17 +122,13 @@ def _step(state: ControlState, operation: Operation, desired: Desired, seen: See
             return _verifying(state, operation, desired, seen, now)
 
 
-def _enter(state: ControlState, operation: Operation, step: Step, now: Now, why: str) -> Decision:
-    return Decision(state.model_copy(update={"operation": operation.enter(step, now.wall)}), why)
-
-
 def _detected(state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
     link = link_for(state)
     if op.step == "Confirmed":
-        return _enter(state, op, "Fencing", now, "Fencing: the primary is confirmed dead")
+        return enter(state, op, "Fencing", now, "Fencing: the primary is confirmed dead")
     if votes.probe.opinion == "UP" or not desired.automatic:
         reason = f"{state.active} is there again: {votes.probe.evidence}" if desired.automatic else "switched off"
-        return _give_up(state, op, "Cancelled", reason)
+        return give_up(state, op, "Cancelled", reason)
     limitation = failover_limitation(state, desired, seen)
     if limitation is not None:
         return Decision(state, f"No failover, {limitation}", hold_deposed(state, seen), link, state.active)
@@ -139,7 +136,7 @@ def _detected(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
         views = "; ".join(map(str, votes.votes))
         return Decision(state, f"No failover, the views do not agree on death: {views}", link=link, holder=state.active)
     confirmed = op.model_copy(update={"evidence": [str(vote) for vote in votes.votes]})
-    return _enter(state, confirmed, "Confirmed", now, f"Confirmed: {state.active} is dead by majority")
+    return enter(state, confirmed, "Confirmed", now, f"Confirmed: {state.active} is dead by majority")
 
 
 def hold_deposed(state: ControlState, seen: Seen) -> tuple[Action, ...]:
@@ -160,12 +157,12 @@ def _requested(state: ControlState, op: Operation, desired: Desired, seen: Seen,
         limitation = restored.active_limitation(state, seen)
     if limitation is not None:
         if now.step_age > REQUEST_PATIENCE:
-            return _give_up(state, op, "Refused", limitation)
+            return give_up(state, op, "Refused", limitation)
         holder = None if read_only_wanted(state, desired, state.active) else state.active
         return Decision(state, f"The request waits: {limitation}", hold_deposed(state, seen), link_for(state), holder)
     restricted = sorted({*state.restricted, op.source})
     following: Step = "ReadOnly" if op.kind == "switchover" else "Fencing"
-    return _enter(state.model_copy(update={"restricted": restricted}), op, following, now, f"{following}: as requested")
+    return enter(state.model_copy(update={"restricted": restricted}), op, following, now, f"{following}: as requested")
 
 
 def _fenced(op: Operation, seen: Seen, now: Now) -> bool:
@@ -175,10 +172,10 @@ def _fenced(op: Operation, seen: Seen, now: Now) -> bool:
 
 def _read_only(state: ControlState, op: Operation, seen: Seen, now: Now) -> Decision:
     if _fenced(op, seen, now):
-        return _enter(state, op, "Fencing", now, f"Fencing: {op.source} was seen read-only")
+        return enter(state, op, "Fencing", now, f"Fencing: {op.source} was seen read-only")
     if now.step_age > FENCE_PATIENCE:
         reason = f"{op.source} could not be made read-only: {seen.failed or seen.sites[op.source].evidence}"
-        return _give_up(state, op, "RolledBack", reason)
+        return give_up(state, op, "RolledBack", reason)
     action = MakeReadOnly(op.source, op.epoch)
     return Decision(state, f"ReadOnly: {op.source} must refuse writes first", (action,), link_for(state))
 
@@ -187,7 +184,7 @@ def _alive_again(state: ControlState, op: Operation, votes: Ballot) -> Decision 
     """An automatic failover ends where its reason ends: before the promotion was asked for, life wins."""
     if op.kind != "failover" or votes.alive is None:
         return None
-    return _give_up(state, op, "Cancelled", f"{op.source} is there again: {votes.alive}")
+    return give_up(state, op, "Cancelled", f"{op.source} is there again: {votes.alive}")
 
 
 def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, votes: Ballot, now: Now) -> Decision:
@@ -196,13 +193,13 @@ def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, v
         return alive
     if now.step_age > (LEASE_PATIENCE if op.kind == "failover" else FENCE_PATIENCE):
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
-        return _give_up(state, op, result, f"the fence was not complete in time: {seen.failed}")
+        return give_up(state, op, result, f"the fence was not complete in time: {seen.failed}")
     actions: list[Action] = []
     leased = not desired.witness or seen.leased == op.epoch
     if not leased:
         if seen.lease_refused is not None and op.kind != "emergency":
             result = "RolledBack" if op.kind == "switchover" else "Cancelled"
-            return _give_up(state, op, result, f"the lease could not be taken: {seen.lease_refused}")
+            return give_up(state, op, result, f"the lease could not be taken: {seen.lease_refused}")
         actions.append(TakeLease(op.target, op.epoch, force=op.requested))
         leased = op.requested and now.step_age > WITNESS_PATIENCE
     if op.kind == "failover" and not leased:
@@ -227,7 +224,7 @@ def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, v
                 "applied": claimed.cursor,
             }
         )
-        return _enter(state, fenced, "Draining", now, f"Draining: epoch {op.epoch} is claimed")
+        return enter(state, fenced, "Draining", now, f"Draining: epoch {op.epoch} is claimed")
     return Decision(state, f"Fencing {op.source} at epoch {op.epoch}", tuple(actions))
 
 
@@ -257,7 +254,7 @@ def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
     if now.step_age > DRAIN_PATIENCE:
         behind = f"{op.target} is {seen.sites[op.target].verdict} at transaction {applied_tx} of {op.final_tx}"
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
-        return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}")
+        return give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {behind}")
     why = f"Draining: transaction {applied_tx} of {op.final_tx} is applied"
     return Decision(state, why, link=link_for(state, op.epoch))
 
@@ -279,12 +276,12 @@ def _draining_archive(state: ControlState, op: Operation, seen: Seen, now: Now) 
         return _promote(state, op.model_copy(update=update), now, f"{why}; {found.problem}" if found.problem else why)
     if view.verdict is not Verdict.UP and drains.quiet(op, seen, now) > DRAIN_PATIENCE:
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
-        return _give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {op.target} is {view.verdict}")
+        return give_up(state, op, result, f"not drained in {DRAIN_PATIENCE:.0f} s: {op.target} is {view.verdict}")
     return Decision(state, drains.sentence(op, seen), drain=drains.plan(state, op))
 
 
 def _promote(state: ControlState, op: Operation, now: Now, why: str) -> Decision:
-    return _enter(state.model_copy(update={"synced": None, "sync": None}), op, "Promoting", now, why)
+    return enter(state.model_copy(update={"synced": None, "sync": None}), op, "Promoting", now, why)
 
 
 def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, now: Now) -> Decision:
@@ -295,17 +292,17 @@ def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, no
     """
     if seen.promoted == op.epoch and seen.barrier is not None:
         promoted = state.model_copy(update={"barrier": seen.barrier})
-        return _enter(promoted, op, "Verifying", now, f"Verifying: {op.target} holds epoch {op.epoch}")
+        return enter(promoted, op, "Verifying", now, f"Verifying: {op.target} holds epoch {op.epoch}")
     if seen.claimed is not None and seen.claimed.epoch == op.epoch + 1:
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
-        return _give_up(state, op, result, seen.failed or _against(op, seen, votes, now) or "the link was fenced")
+        return give_up(state, op, result, seen.failed or _against(op, seen, votes, now) or "the link was fenced")
     mark = seen.sites[op.target].mark
     if mark is not None and (mark.role, mark.epoch) == ("primary", op.epoch):
         why = f"Promoting: {op.target} is the primary of epoch {op.epoch} already"
         return Decision(state, why, (Promote(op.source, op.target, op.epoch, None),))
     if mark is not None and mark.role != "primary" and restored.noted(state, seen, op.target) is not None:
         # its note took the link away, with which every promotion begins: this one can never happen any more
-        return _give_up(state, op, "Cancelled" if op.kind == "failover" else "RolledBack", f"{op.target} was restored")
+        return give_up(state, op, "Cancelled" if op.kind == "failover" else "RolledBack", f"{op.target} was restored")
     against = _against(op, seen, votes, now)
     if against is not None:
         return Decision(state, f"Promoting: taken back, {against}", (Claim(op.source, op.target, op.epoch + 1),))
@@ -332,9 +329,9 @@ def _verifying(state: ControlState, op: Operation, desired: Desired, seen: Seen,
     if seen.beaten != op.epoch:
         return Decision(state, f"Verifying: a first write to {op.target}", (Beat(op.target, op.epoch),))
     done = op.enter("Active", now.wall)
-    entry = _entry(done, "Completed", "", state.model_copy(update={"epoch": op.epoch}))
+    completed = entry(done, "Completed", "", state.model_copy(update={"epoch": op.epoch}))
     if op.kind == "switchover":
-        entry = entry.model_copy(update={"lost_transactions": 0, "lost_seconds": 0.0})
+        completed = completed.model_copy(update={"lost_transactions": 0, "lost_seconds": 0.0})
     active = state.model_copy(
         update={
             "epoch": op.epoch,
@@ -343,64 +340,11 @@ def _verifying(state: ControlState, op: Operation, desired: Desired, seen: Seen,
             "standby_reason": "",
             "restricted": sorted({*state.restricted, op.source} - {op.target}),
             "operation": None,
-            "history": state.remember(entry),
+            "history": state.remember(completed),
         }
     )
-    closed = supersede_read_only(_close_request(active, op, "Completed"), desired)
+    closed = supersede_read_only(close_request(active, op, "Completed"), desired)
     return Decision(closed, f"Active: {op.target} is the primary at epoch {op.epoch}", holder=op.target)
-
-
-def _close_request(state: ControlState, op: Operation, result: str) -> ControlState:
-    if not op.requested:
-        return state
-    last = {**state.handled.last, "result": result, "epoch": state.epoch}
-    return state.model_copy(update={"handled": state.handled.model_copy(update={"last": last})})
-
-
-def _entry(op: Operation, result: str, reason: str, state: ControlState) -> HistoryEntry:
-    return HistoryEntry.model_validate(
-        {
-            "epoch": state.epoch,
-            "kind": op.kind,
-            "source": op.source,
-            "target": op.target,
-            "result": result,
-            "reason": reason,
-            "steps": op.steps,
-            "evidence": op.evidence,
-            "fenced_by": op.fenced_by,
-            "applied_position": op.applied,
-            "drained": op.drained,
-            "drain_problem": op.drain_problem,
-        }
-    )
-
-
-def _give_up(state: ControlState, op: Operation, result: str, reason: str) -> Decision:
-    """End an operation before its promotion.
-
-    From Fencing on its epoch may be in the witness and in the link, and an action of it may still land: it is spent,
-    and the site that stays active goes on at the next one, which outranks all of that.
-    """
-    spent = op.step in ("Fencing", "Draining", "Promoting")
-    ended = state.model_copy(update={"operation": None})
-    if spent:
-        ended = ended.model_copy(update={"epoch": op.epoch + 1, "synced": None})
-    if result != "Cancelled" or op.step != "Detected":
-        ended = ended.model_copy(update={"history": ended.remember(_entry(op, result, reason, ended))})
-    ended = _close_request(ended, op, f"{result}: {reason}")
-    return Decision(ended, f"{result}: {reason}", notes=(f"{result}: {reason}",))
-
-
-def count_losses(state: ControlState, transactions: int, seconds: float) -> ControlState:
-    """The state in which the newest completed change of the active site knows what it cost (P5)."""
-    history = list(state.history)
-    for index in range(len(history) - 1, -1, -1):
-        if history[index].result == "Completed" and history[index].target == state.active:
-            update = {"lost_transactions": transactions, "lost_seconds": seconds}
-            history[index] = history[index].model_copy(update=update)
-            break
-    return state.model_copy(update={"history": history})
 
 
 def assess_action(state: ControlState) -> Assess:

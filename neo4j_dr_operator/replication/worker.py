@@ -146,11 +146,10 @@ class Worker:
         with self._reading(writer.state.cursor) as reader:
             while True:
                 self._advance(writer)
-                if self.status.read_at != read_at:  # before the first answer nothing says that the position is there
-                    self._become(writer.state.phase)
                 chunks = reader.take(TAKE_SECONDS)
-                if self.status.read_at != read_at:
+                if self.status.read_at != read_at:  # before the first answer nothing says that the position is there
                     self._refusals = 0
+                    self._become(writer.state.phase)
                 if chunks is None:
                     return
                 if not chunks:
