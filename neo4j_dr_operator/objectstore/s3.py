@@ -7,10 +7,10 @@ writes"). A lost answer leaves a put undecided: the caller looks before it tries
 
 from __future__ import annotations
 
-import asyncio
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -19,10 +19,16 @@ from botocore.parsers import ResponseParserError
 
 from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable
 from neo4j_dr_operator.objectstore import refusals
+from neo4j_dr_operator.threads import Threads
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CALLS = 4
+"""Most calls at a time of one client; more wait for their turn."""
 SILENCE = (BotoCoreError, ResponseParserError)
 """What the SDK raises for no answer, for one that ends too early, and for one that is none of S3."""
 
@@ -64,27 +70,45 @@ class Stored:
     etag: str
 
 
+class StoreThreads(Threads):
+    """Threads for calls to one bucket. No thread to be had is no answer."""
+
+    def __init__(self, bucket: str, most: int) -> None:
+        """At most `most` calls at a time; more wait for their turn."""
+        super().__init__(f"s3-{bucket}", most)
+        self._bucket = bucket
+
+    async def run(self, call: Callable[P, R], *args: P.args, **options: P.kwargs) -> R:
+        """What `call` returns or raises; ObjectStoreUnreachable without a thread."""
+        try:
+            return await super().run(call, *args, **options)
+        except OSError as error:
+            raise unreachable(error, self._bucket) from error
+
+
 class S3:
-    """A client for one address. Calls run in threads; one retry is the SDK's, the rest is the caller's."""
+    """A client for one address. Calls run in threads of its own, one attempt each: the rest is the caller's."""
 
     def __init__(self, address: S3Address, timeout: float) -> None:
         """`timeout`: seconds to connect and seconds to wait for an answer. Nothing is sent yet."""
         self.address = address
         self._client = connect(address, timeout)
+        self._threads = StoreThreads(address.bucket, CALLS)
 
     async def get(self, name: str) -> Stored | None:
         """The object, or None when there is none. Raises ObjectStoreUnreachable, ObjectStoreError."""
-        return await asyncio.to_thread(self._get, self.address.key(name))
+        return await self._threads.run(self._get, self.address.key(name))
 
     async def put(self, name: str, body: bytes, etag: str | None) -> str:
         """Create the object (`etag` None) or replace the version that has `etag`; returns the new etag.
 
         Raises PreconditionFailed when another writer was first, ObjectStoreUnreachable with an open outcome.
         """
-        return await asyncio.to_thread(self._put, self.address.key(name), body, etag)
+        return await self._threads.run(self._put, self.address.key(name), body, etag)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give connections and threads back."""
+        self._threads.close()
         self._client.close()
 
     def _get(self, key: str) -> Stored | None:
@@ -159,6 +183,6 @@ def translated(error: ClientError, address: S3Address, key: str | None = None) -
     )
 
 
-def unreachable(error: BotoCoreError | ResponseParserError, bucket: str) -> ObjectStoreUnreachable:
+def unreachable(error: Exception, bucket: str) -> ObjectStoreUnreachable:
     """Our error for no answer, or half of one."""
     return ObjectStoreUnreachable(f"bucket {bucket} cannot be reached: {type(error).__name__}")
