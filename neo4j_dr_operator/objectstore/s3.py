@@ -7,7 +7,10 @@ writes"). A lost answer leaves a put undecided: the caller looks before it tries
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -16,6 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable
 from neo4j_dr_operator.objectstore import refusals
@@ -29,13 +33,16 @@ R = TypeVar("R")
 
 CALLS = 4
 """Most calls at a time of one client; more wait for their turn."""
-SILENCE = (BotoCoreError, ResponseParserError)
-"""What the SDK raises for no answer, for one that ends too early, and for one that is none of S3."""
+SILENCE = (BotoCoreError, ResponseParserError, HTTPError)
+"""What the SDK raises for no answer, for one that ends too early, and for one that is none of S3.
+
+Within a body it lets some of its HTTP client's errors through as they are, those of TLS for one.
+"""
 
 
 @dataclass(frozen=True)
 class S3Address:
-    """A bucket and a key prefix. Without keys the SDK's own chain and environment count; without endpoint, AWS."""
+    """A bucket and a key prefix. Without keys or region the SDK's own chain counts; without endpoint, AWS."""
 
     bucket: str
     path: str = ""
@@ -123,14 +130,20 @@ class S3:
             raise unreachable(error, self.address.bucket) from error
 
     def _put(self, key: str, body: bytes, etag: str | None) -> str:
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        options: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        options["ChecksumSHA256"] = checksum(hashlib.sha256(body).digest())
         try:
-            answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **condition)
+            answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **options)
             return str(answer["ETag"])
         except ClientError as error:
             raise translated(error, self.address) from error
         except SILENCE as error:
             raise unreachable(error, self.address.bucket) from error
+
+
+def checksum(sha256: bytes) -> str:
+    """As S3 writes it. Every put has one: a bucket with object lock takes none without."""
+    return base64.b64encode(sha256).decode()
 
 
 @functools.cache
@@ -143,11 +156,15 @@ def _session() -> boto3.session.Session:
 
 
 def connect(address: S3Address, timeout: float) -> S3Client:
-    """A client of the SDK; nothing is sent yet. Raises ObjectStoreError for a location that cannot be used."""
+    """A client of the SDK; nothing is sent yet. Raises ObjectStoreError for a location that cannot be used.
+
+    The region is that of the address, of ``AWS_REGION`` (which the SDK for Python passes over, unlike the others: AWS
+    SDKs and Tools Reference Guide, "AWS Region"), of the SDK's chain, else its own default for S3, us-east-1.
+    """
     try:
         client: S3Client = _session().client(
             "s3",
-            region_name=address.region or "us-east-1",
+            region_name=address.region or os.environ.get("AWS_REGION") or None,
             endpoint_url=address.endpoint,
             aws_access_key_id=address.access_key,
             aws_secret_access_key=address.secret_key,
