@@ -73,6 +73,7 @@ async def serve(options: Options) -> None:
                 )
     finally:
         await memo.close()
+        kube.close()
 
 
 async def _kinds_served(kube: Kube, stop: asyncio.Event) -> None:

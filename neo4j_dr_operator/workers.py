@@ -26,6 +26,8 @@ SETTLED = (0, 3)
 """Exit codes of a job that needs no other child: done, and cannot be done."""
 AT_WORK = ("streaming", "shipping")
 """States after which a worker's failures count anew."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a line beyond which a child is not listened to any more."""
 
 
 class Plan(Protocol):
@@ -50,16 +52,25 @@ PlanT = TypeVar("PlanT", bound=Plan)
 
 @dataclass
 class Worker(Generic[PlanT]):
-    """One running child with its last report. `report` is empty until the first one arrives."""
+    """One child with its last report, empty until the first one arrives. Without a `process` none could be started."""
 
     config: PlanT
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | None
     report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def code(self) -> int | None:
+        """How it ended; None while it runs, and for one that could not be started."""
+        return self.process.returncode if self.process is not None else None
+
+    def trouble(self, reason: str, message: str) -> None:
+        """Note in its report what no child can say of itself."""
+        self.report = {**self.report, "error": {"reason": reason, "message": message}}
 
     def tell(self, command: dict[str, Any]) -> None:
         """Send one command line. Raises ReplicationError when the worker has gone."""
-        stdin = self.process.stdin
-        if stdin is None or stdin.is_closing() or self.process.returncode is not None:
+        stdin = self.process.stdin if self.process is not None else None
+        if stdin is None or stdin.is_closing() or self.code is not None:
             raise ReplicationError(f"the worker of {self.config.name} has ended")
         stdin.write(json.dumps(command).encode() + b"\n")
 
@@ -136,32 +147,44 @@ class Supervisor(Generic[PlanT]):
                 self._changed()
                 await self._wake.wait()
                 continue
-            worker = await self._spawn(wanted)
-            ended = asyncio.create_task(self._listen(worker))
-            woken = asyncio.create_task(self._wake.wait())
-            try:
-                await asyncio.wait({ended, woken}, return_when=asyncio.FIRST_COMPLETED)
-                if not ended.done():
-                    await self._end(worker, FINISH_PATIENCE)
-                await ended
-            finally:
-                woken.cancel()
-                if not ended.done():
-                    ended.cancel()
+            worker = await self._carry(wanted)
             self._worker, self.last = None, worker
             self._changed()
             if self._wanted is None or self._wanted.identity() != wanted.identity():
                 continue
-            if self._job and worker.process.returncode in SETTLED:
+            if self._job and worker.code in SETTLED:
                 await self._wake.wait()
             else:
                 await self._pause(worker)
+
+    async def _carry(self, wanted: PlanT) -> Worker[PlanT]:
+        """Start a child and return once it has ended, whyever. One that could not be started has ended at once."""
+        try:
+            worker = await self._spawn(wanted)
+        except (OSError, RuntimeError) as error:  # no process, descriptor, memory or (RuntimeError) thread to be had
+            worker = Worker(wanted, None)
+            cause = getattr(error, "strerror", None) or str(error)
+            worker.trouble("WorkerNotStarted", f"no worker process could be started: {cause}")
+            return worker
+        ended = asyncio.create_task(self._listen(worker))
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait({ended, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                await self._end(worker, FINISH_PATIENCE)
+            await ended
+        finally:
+            woken.cancel()
+            if not ended.done():
+                ended.cancel()
+        return worker
 
     async def _pause(self, worker: Worker[PlanT]) -> None:
         """Wait before the same link is tried again; a change of plan ends the wait."""
         delay = RESTART_BACKOFF[min(self._failures, len(RESTART_BACKOFF) - 1)]
         self._failures += 1
-        log.warning("%s ended with %s, again in %.1f s", worker.config.name, worker.process.returncode, delay)
+        how = f"ended with {worker.code}" if worker.process is not None else worker.report["error"]["message"]
+        log.warning("%s: %s, again in %.1f s", worker.config.name, how, delay)
         try:
             async with asyncio.timeout(delay):
                 await self._wake.wait()
@@ -176,37 +199,54 @@ class Supervisor(Generic[PlanT]):
             self._program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            limit=1 << 20,
+            limit=LONGEST_LINE,
         )
         assert process.stdin is not None
         process.stdin.write(config.line())
-        self._worker = Worker(config, process)
-        return self._worker
+        self._worker = worker = Worker(config, process)
+        return worker
 
     async def _listen(self, worker: Worker[PlanT]) -> None:
+        """Hear the child out. One that cannot be listened to any more is killed: nobody would know what it does."""
+        assert worker.process is not None
         assert worker.process.stdout is not None
-        async for raw in worker.process.stdout:
-            try:
-                line = json.loads(raw)
-            except ValueError:
-                log.warning("%s said something that is no report", worker.config.name)
-                continue
-            if "report" not in line:
-                self.heard(worker, line)
-                continue
-            worker.report = line["report"]
-            if worker.report.get("state") in AT_WORK:
-                self._failures = 0
-            self._changed()
+        try:
+            async for raw in worker.process.stdout:
+                self._hear(worker, raw)
+        except Exception:  # ValueError: a line beyond the limit; else a mistake of ours, which must not end supervising
+            log.exception("%s said what cannot be taken in", worker.config.name)
+            worker.trouble("WorkerFailed", "what the worker process said could not be taken in; it is started again")
+            _kill(worker.process)
+            while await worker.process.stdout.read(LONGEST_LINE):
+                pass  # to its end: a pipe that nobody reads would hold it up
         await worker.process.wait()
+
+    def _hear(self, worker: Worker[PlanT], raw: bytes) -> None:
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            log.warning("%s said something that is no report", worker.config.name)
+            return
+        if "report" not in line:
+            self.heard(worker, line)
+            return
+        worker.report = line["report"]
+        if worker.report.get("state") in AT_WORK:
+            self._failures = 0
+        self._changed()
 
     async def _end(self, worker: Worker[PlanT], patience: float) -> None:
         """Ask the child to finish; after `patience` seconds kill it, and only it."""
+        assert worker.process is not None
         try:
             worker.tell({"do": "finish"})
             async with asyncio.timeout(patience):
                 await worker.process.wait()
         except (TimeoutError, ReplicationError):
-            if worker.process.returncode is None:
-                worker.process.kill()
-                await worker.process.wait()
+            _kill(worker.process)
+            await worker.process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()

@@ -38,7 +38,7 @@ from neo4j_dr_operator.failover.view import Seen, ShippingView
 from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.objectstore.objects import Bucket
-from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.objectstore.s3 import S3Address, StoreThreads
 from neo4j_dr_operator.workers import Supervisor
 
 log = logging.getLogger(__name__)
@@ -307,7 +307,8 @@ class Archivist:
     async def _look(self, look: _Look, bucket: Bucket) -> None:
         turn = look.turn
         try:
-            names = await asyncio.to_thread(Vault(bucket, self._at.dr, None, _refuse).snapshots)
+            with StoreThreads(bucket.address.bucket, 1) as own:
+                names = await own.run(Vault(bucket, self._at.dr, None, _refuse).snapshots)
             if turn == look.turn:
                 look.names, look.due = tuple(names), float("inf")
             look.failed, look.problem = 0, None

@@ -19,6 +19,7 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.gate import gate_of
 from neo4j_dr_operator.graph.spoken import diagnose
 from neo4j_dr_operator.graph.translate import translated
+from neo4j_dr_operator.threads import Threads
 
 _SECURE = {"bolt+s": "bolt", "neo4j+s": "neo4j"}
 _PLAIN = ("bolt", "neo4j")
@@ -99,6 +100,14 @@ def _trust(ca: str) -> ssl.SSLContext:
     return context
 
 
+async def _diagnosed(uri: str, error: errors.HandshakeFailed) -> errors.DatabaseError:
+    try:
+        with Threads("handshake", 1) as own:
+            return await own.run(diagnose, uri, error)
+    except OSError:  # no thread to be had: then without a second look
+        return error
+
+
 class AsyncDatabase:
     """A few queries at a time on one database, from asyncio. Close it in the end."""
 
@@ -132,7 +141,7 @@ class AsyncDatabase:
         except TimeoutError as error:
             raise errors.TimedOut(f"no answer from {self.endpoint.address} within {limit:g} s") from error
         except errors.HandshakeFailed as error:
-            raise await asyncio.to_thread(diagnose, self.endpoint.uri, error) from error
+            raise await _diagnosed(self.endpoint.uri, error) from error
         self._gate.accepted()
         return rows
 

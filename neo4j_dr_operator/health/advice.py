@@ -46,6 +46,7 @@ ADVICE = {
     "TargetNotEmpty": "empty that database, or name another cluster: what it holds is never overwritten",
     "SameDatabase": "let the two clusters be two databases: look at {origin}",
     "StorageFailed": "kill the server, give its disk room, then start it",
+    "WorkerNotStarted": "give the operator more processes, file descriptors or memory: it goes on by itself",
     "ReadOnlyRefused": "make the database writable: somebody else has made it read-only",
 }
 """What to do, by reason. `docs/troubleshooting.md` has a row for each."""

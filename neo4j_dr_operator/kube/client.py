@@ -6,7 +6,6 @@ what is read and written is decided by the models in `api/`.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping
@@ -17,9 +16,12 @@ import urllib3
 from kubernetes import client, config
 
 from neo4j_dr_operator.errors import Conflict, KubernetesError, KubernetesUnreachable, NotFound
+from neo4j_dr_operator.threads import Threads
 
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+CALLS = 16
+"""Most calls at a time; more wait for their turn."""
 
 
 class Kube:
@@ -36,13 +38,18 @@ class Kube:
             raise KubernetesError("no kubeconfig and not inside a pod") from error
         settings = client.Configuration.get_default_copy()
         settings.retries = urllib3.Retry(0)
+        settings.connection_pool_maxsize = CALLS
         api = client.ApiClient(settings)
         self._custom, self._core = client.CustomObjectsApi(api), client.CoreV1Api(api)
-        self._timeout = timeout
+        self._timeout, self._threads = timeout, Threads("kubernetes", CALLS)
+
+    def close(self) -> None:
+        """Make no more calls."""
+        self._threads.close()
 
     async def _call(self, call: Callable[[], Any]) -> Any:
         try:
-            return await asyncio.to_thread(call)
+            return await self._threads.run(call)
         except client.ApiException as error:
             raise translated(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

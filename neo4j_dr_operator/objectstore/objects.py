@@ -6,7 +6,6 @@ silence (Amazon S3 API reference, PutObject: `x-amz-server-side-encryption` and 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable, PreconditionFailed
 from neo4j_dr_operator.objectstore.lifecycle import endangering
-from neo4j_dr_operator.objectstore.s3 import SILENCE, S3Address, connect, translated, unreachable
+from neo4j_dr_operator.objectstore.s3 import SILENCE, S3Address, checksum, connect, translated, unreachable
 from neo4j_dr_operator.objectstore.traffic import Traffic
 
 KMS, MANAGED = "aws:kms", "AES256"
@@ -105,7 +104,7 @@ class Bucket:
     def put(self, name: str, body: bytes, *, create: bool, sha256: bytes | None = None) -> Receipt:
         """Write the object. With `create` only if it is not there: PreconditionFailed.
 
-        The store compares `sha256`, by default that of `body`: a bucket with object lock takes none without a checksum.
+        The store compares `sha256`, by default that of `body`.
         One request whatever the size, up to the 5 GiB that S3 takes in one: only then is the checksum that of the whole
         object, and `create` decided in one step. The SDK sends the body in pieces, and the timeout counts for each: a
         slow way is not a silent one.
@@ -113,7 +112,7 @@ class Bucket:
         options = dict(self._encryption)
         if create:
             options["IfNoneMatch"] = "*"
-        options["ChecksumSHA256"] = base64.b64encode(sha256 or hashlib.sha256(body).digest()).decode()
+        options["ChecksumSHA256"] = checksum(sha256 or hashlib.sha256(body).digest())
         place: dict[str, Any] = {"Bucket": self.address.bucket, "Key": self.address.key(name)}
         try:
             with self._translating():

@@ -7,29 +7,42 @@ writes"). A lost answer leaves a put undecided: the caller looks before it tries
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import functools
+import hashlib
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from neo4j_dr_operator.errors import ObjectStoreError, ObjectStoreUnreachable
 from neo4j_dr_operator.objectstore import refusals
+from neo4j_dr_operator.threads import Threads
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-SILENCE = (BotoCoreError, ResponseParserError)
-"""What the SDK raises for no answer, for one that ends too early, and for one that is none of S3."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CALLS = 4
+"""Most calls at a time of one client; more wait for their turn."""
+SILENCE = (BotoCoreError, ResponseParserError, HTTPError)
+"""What the SDK raises for no answer, for one that ends too early, and for one that is none of S3.
+
+Within a body it lets some of its HTTP client's errors through as they are, those of TLS for one.
+"""
 
 
 @dataclass(frozen=True)
 class S3Address:
-    """A bucket and a key prefix. Without keys the SDK's own chain and environment count; without endpoint, AWS."""
+    """A bucket and a key prefix. Without keys or region the SDK's own chain counts; without endpoint, AWS."""
 
     bucket: str
     path: str = ""
@@ -64,27 +77,45 @@ class Stored:
     etag: str
 
 
+class StoreThreads(Threads):
+    """Threads for calls to one bucket. No thread to be had is no answer."""
+
+    def __init__(self, bucket: str, most: int) -> None:
+        """At most `most` calls at a time; more wait for their turn."""
+        super().__init__(f"s3-{bucket}", most)
+        self._bucket = bucket
+
+    async def run(self, call: Callable[P, R], *args: P.args, **options: P.kwargs) -> R:
+        """What `call` returns or raises; ObjectStoreUnreachable without a thread."""
+        try:
+            return await super().run(call, *args, **options)
+        except OSError as error:
+            raise unreachable(error, self._bucket) from error
+
+
 class S3:
-    """A client for one address. Calls run in threads; one retry is the SDK's, the rest is the caller's."""
+    """A client for one address. Calls run in threads of its own, one attempt each: the rest is the caller's."""
 
     def __init__(self, address: S3Address, timeout: float) -> None:
         """`timeout`: seconds to connect and seconds to wait for an answer. Nothing is sent yet."""
         self.address = address
         self._client = connect(address, timeout)
+        self._threads = StoreThreads(address.bucket, CALLS)
 
     async def get(self, name: str) -> Stored | None:
         """The object, or None when there is none. Raises ObjectStoreUnreachable, ObjectStoreError."""
-        return await asyncio.to_thread(self._get, self.address.key(name))
+        return await self._threads.run(self._get, self.address.key(name))
 
     async def put(self, name: str, body: bytes, etag: str | None) -> str:
         """Create the object (`etag` None) or replace the version that has `etag`; returns the new etag.
 
         Raises PreconditionFailed when another writer was first, ObjectStoreUnreachable with an open outcome.
         """
-        return await asyncio.to_thread(self._put, self.address.key(name), body, etag)
+        return await self._threads.run(self._put, self.address.key(name), body, etag)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give connections and threads back."""
+        self._threads.close()
         self._client.close()
 
     def _get(self, key: str) -> Stored | None:
@@ -99,14 +130,20 @@ class S3:
             raise unreachable(error, self.address.bucket) from error
 
     def _put(self, key: str, body: bytes, etag: str | None) -> str:
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        options: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        options["ChecksumSHA256"] = checksum(hashlib.sha256(body).digest())
         try:
-            answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **condition)
+            answer = self._client.put_object(Bucket=self.address.bucket, Key=key, Body=body, **options)
             return str(answer["ETag"])
         except ClientError as error:
             raise translated(error, self.address) from error
         except SILENCE as error:
             raise unreachable(error, self.address.bucket) from error
+
+
+def checksum(sha256: bytes) -> str:
+    """As S3 writes it. Every put has one: a bucket with object lock takes none without."""
+    return base64.b64encode(sha256).decode()
 
 
 @functools.cache
@@ -119,11 +156,15 @@ def _session() -> boto3.session.Session:
 
 
 def connect(address: S3Address, timeout: float) -> S3Client:
-    """A client of the SDK; nothing is sent yet. Raises ObjectStoreError for a location that cannot be used."""
+    """A client of the SDK; nothing is sent yet. Raises ObjectStoreError for a location that cannot be used.
+
+    The region is that of the address, of ``AWS_REGION`` (which the SDK for Python passes over, unlike the others: AWS
+    SDKs and Tools Reference Guide, "AWS Region"), of the SDK's chain, else its own default for S3, us-east-1.
+    """
     try:
         client: S3Client = _session().client(
             "s3",
-            region_name=address.region or "us-east-1",
+            region_name=address.region or os.environ.get("AWS_REGION") or None,
             endpoint_url=address.endpoint,
             aws_access_key_id=address.access_key,
             aws_secret_access_key=address.secret_key,
@@ -159,6 +200,6 @@ def translated(error: ClientError, address: S3Address, key: str | None = None) -
     )
 
 
-def unreachable(error: BotoCoreError | ResponseParserError, bucket: str) -> ObjectStoreUnreachable:
+def unreachable(error: Exception, bucket: str) -> ObjectStoreUnreachable:
     """Our error for no answer, or half of one."""
     return ObjectStoreUnreachable(f"bucket {bucket} cannot be reached: {type(error).__name__}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lab import Lab, MinIO, Neo4j
+from neo4j_dr_operator.failover.keeper import WitnessKeeper
+from neo4j_dr_operator.objectstore.s3 import S3, S3Address
 from tests.database.archive_process import BackUp, Restore
 from tests.database.raw import same
 from tests.database.shipping_process import Ship, Store
@@ -56,3 +59,23 @@ def test_the_archive_works_under_object_lock_and_what_retention_deletes_is_there
 
     restore(of=locked, point={"end": True}).done()
     same(source, target)
+
+
+def test_the_witness_lives_in_the_bucket_of_the_archive(locked: Store) -> None:
+    """It does by default: made, renewed, moved to the other site, each version kept."""
+    server = locked.server
+    store = S3(S3Address(BUCKET, "", None, server.endpoint, server.access_key, server.secret_key), 5.0)
+
+    async def live() -> None:
+        keeper = WitnessKeeper(store, "ns/dr", "one")
+        assert await keeper.take("primary", 1, 3.0, force=True) is None
+        await keeper.renew("primary", 1, 3.0)
+        assert await keeper.take("secondary", 2, 3.0, force=True) is None
+        await keeper.refresh()
+        assert keeper.view().reachable
+        assert (keeper.view().holder, keeper.view().epoch) == ("secondary", 2)
+
+    asyncio.run(live())
+    store.close()
+    listed = server.client().list_object_versions(Bucket=BUCKET, Prefix="witness/")
+    assert len(listed["Versions"]) == 3

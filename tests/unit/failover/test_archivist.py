@@ -191,12 +191,12 @@ class Life:
             def snapshots() -> list[SnapshotName]:
                 if self.problem is not None:
                     raise self.problem
-                return self.held[bucket.name]
+                return self.held[bucket.address.bucket]
 
             return SimpleNamespace(snapshots=snapshots)
 
         def bucket(address: S3Address, *_: Any) -> Any:
-            return SimpleNamespace(name=address.bucket, close=lambda: None)
+            return SimpleNamespace(address=address, close=lambda: None)
 
         monkeypatch.setattr(archivist, "Vault", vault)
         monkeypatch.setattr(archivist, "Bucket", bucket)
@@ -351,7 +351,7 @@ def test_a_list_that_was_asked_for_before_a_snapshot_was_there_does_not_hide_it(
         life.end()
         before, life.held["logs"] = life.held["logs"], []
         look = life.one._looks["s3://logs/a/ns/dr"]
-        late = life.one._look(look, SimpleNamespace(name="logs", close=lambda: None))  # type: ignore[arg-type]
+        late = life.one._look(look, SimpleNamespace(address=LOGS, close=lambda: None))  # type: ignore[arg-type]
         answer = asyncio.create_task(late)
         await asyncio.sleep(0)
         await life.round()
