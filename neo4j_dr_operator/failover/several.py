@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.figures import remembering
-from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items
+from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items, undecided_items
 from neo4j_dr_operator.failover.followers import Followers, acquainted, essence
 from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.publish import unattended_status
@@ -107,6 +108,11 @@ class Several:
             self._layout, self._followers.look(at), at.state, at.seen, status.get("replication") or []
         )
         return {"secondaryClusters": remembering(items, self._writer.status.get("secondaryClusters"), "name")}
+
+    def undecided(self, at: Moment, status: Mapping[str, Any], found: Cause) -> dict[str, Any]:
+        """The same while nothing can be decided because of `found`; every name that is known is kept."""
+        seen = self.status(at, status).get("secondaryClusters") or []
+        return {key: undecided_items(items, seen, found) for key, items in self.told.items()}
 
     async def store_clusters(self, at: Moment) -> bool:
         """Store the statuses of the followers' clusters. False: one was changed meanwhile, so look again."""

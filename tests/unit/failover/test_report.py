@@ -8,7 +8,7 @@ import pytest
 from machine_inputs import HELD, NOW, down, following, link, operating, patched, seen, site, standby, step
 
 from neo4j_dr_operator.failover.objectives import Objectives
-from neo4j_dr_operator.failover.report import conditions, history_item, phase
+from neo4j_dr_operator.failover.report import conditions, history_item, phase, undecided
 from neo4j_dr_operator.failover.state import ControlState, Direction, HistoryEntry, StepRecord, Synced, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, Reading, Seen
 
@@ -113,6 +113,38 @@ def test_the_phase_is_one_word(standing: str, word: str) -> None:
 def test_split_brain_is_unknown_until_compared_and_true_when_diverged() -> None:
     found = [status(following(standby=s), Desired(), seen(), "SplitBrain")[0] for s in ("returning", "diverged")]
     assert found == ["Unknown", "True"]
+
+
+AT_ODDS = ("RegionMismatch", "the regions differ")
+UNKNOWN = ("Unknown", "RegionMismatch")
+
+
+def truths(state: ControlState, sight: Seen, objectives: Objectives | None) -> dict[str, tuple[str, str]]:
+    return {claim.type: (claim.status, claim.reason) for claim in undecided(state, sight, AT_ODDS, objectives)}
+
+
+def test_while_nothing_is_decided_nobody_takes_over_and_what_is_seen_is_told() -> None:
+    everything = {claim.type for claim in conditions(synced(), CLOSED, FENCED, "why", Objectives())}
+    told = truths(synced(), FENCED, Objectives())
+    assert set(told) == everything
+    assert told["Ready"] == told["FailoverReady"] == ("False", "RegionMismatch")
+    for kind in ("ReplicationSynced", "SyncComplete", "BackupHealthy", "ArchiveHealthy"):
+        assert told[kind] == UNKNOWN
+    assert told["PrimaryAvailable"] == told["StandbyAvailable"] == ("True", "Up")
+    assert told["ReplicationHealthy"] == ("True", "Streaming")
+    gone = seen(sites={"primary": down(site()), "secondary": standby()}, link=link(state="attaching", reason="X"))
+    told = truths(following(), gone, Objectives())
+    assert told["PrimaryAvailable"] == ("False", "Down")
+    assert told["ReplicationHealthy"] == ("False", "X")
+
+
+def test_what_is_asked_for_beside_replication_is_known_only_while_the_spec_can_be_read() -> None:
+    asked = Objectives(rpo=5.0, lag=7.0, ship_every=10.0)
+    told = truths(following(), seen(), asked)
+    assert told["WithinRPO"] == ("False", "LagAboveRPO")
+    assert told["LogShippingHealthy"] == ("False", "RegionMismatch"), "nothing ships, and nothing is started"
+    told = truths(following(), seen(), None)
+    assert told["WithinRPO"] == told["LogShippingHealthy"] == UNKNOWN
 
 
 def test_a_history_item_says_what_it_cost() -> None:
