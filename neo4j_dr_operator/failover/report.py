@@ -17,7 +17,7 @@ from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healt
 from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
-from neo4j_dr_operator.failover.votes import failover_limitation
+from neo4j_dr_operator.failover.votes import failover_limitation, follows
 from neo4j_dr_operator.health.verdict import Verdict
 
 
@@ -112,6 +112,8 @@ def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) ->
         return Claim("Ready", False, "PrimaryUnavailable", seen.sites[state.active].evidence)
     if state.standby != "following":
         return Claim("Ready", False, phase(state, seen), why)
+    if not follows(state, seen):
+        return Claim("Ready", False, "NoLink", f"no link runs from {state.active} to {state.standby_site}")
     if objectives.support.safety:
         return Claim("Ready", False, "NotYetSupported", objectives.support.sentence)
     return Claim("Ready", True, "Replicating", why)

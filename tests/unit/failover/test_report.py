@@ -181,6 +181,15 @@ def test_a_witness_in_a_sites_own_region_is_warned_about() -> None:
     assert status(following(), beside, seen(), "FailoverReady") == ("True", "WitnessInSiteRegion")
 
 
+def test_nothing_is_ready_without_a_link() -> None:
+    ready = Desired(automatic=True, witness=True)
+    for other in (None, link(source="secondary")):
+        for kind in ("Ready", "FailoverReady"):
+            assert status(following(), ready, seen(link=other), kind) == ("False", "NoLink")
+    gone = seen(sites={"primary": down(site()), "secondary": standby()}, link=link(state="attaching"))
+    assert status(following(), ready, gone, "FailoverReady")[0] == "True", "that is what it is for"
+
+
 def test_a_schema_that_differs_is_told_and_the_link_is_healthy() -> None:
     sight = seen(link=link(schema="index a: no"))
     assert status(following(), Desired(), sight, "ReplicationHealthy") == ("True", "SchemaDiffers")
