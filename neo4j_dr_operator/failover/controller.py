@@ -36,10 +36,10 @@ from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
 from neo4j_dr_operator.failover.plans import drain_config, link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
-from neo4j_dr_operator.failover.references import References, first_error, regions_of
+from neo4j_dr_operator.failover.references import References, first_error
 from neo4j_dr_operator.failover.reporting import Reporter, Running
 from neo4j_dr_operator.failover.reseed import advised
-from neo4j_dr_operator.failover.secondaries import clusters_named
+from neo4j_dr_operator.failover.secondaries import clusters_named, regions_of
 from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime

@@ -19,7 +19,6 @@ from neo4j_dr_operator.errors import DatabaseError, DrError, NotFound, ObjectSto
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.objectives import Objectives
-from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site
 from neo4j_dr_operator.failover.view import ShippingView
@@ -228,17 +227,6 @@ class References:
             self.backups = await resolve_s3(self._sources, self._namespace, location) if location is not None else None
         except Unresolved as error:
             self.backups_problem = (error.reason, f"spec.backup.destination: {error.message}")
-
-
-def regions_of(cluster: Callable[[str, str], Body | None], namespace: str, body: Body) -> dict[str, str]:
-    """The regions that the clusters of a resource say of themselves, as far as they have been seen, by their names."""
-    found = {}
-    for name in clusters_named(body):
-        seen = cluster(namespace, name)
-        region = ((seen or {}).get("spec") or {}).get("disasterRecovery", {}).get("region")
-        if region:
-            found[name] = region
-    return found
 
 
 def first_error(error: ValidationError) -> str:

@@ -13,16 +13,7 @@ from neo4j_dr_operator.failover.follower_status import follower_cluster_status, 
 from neo4j_dr_operator.failover.followers import Followers, acquainted, essence
 from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.publish import unattended_status
-from neo4j_dr_operator.failover.secondaries import (
-    Layout,
-    LayoutRefused,
-    as_pair,
-    inherit,
-    kept,
-    lay_out,
-    standbys,
-    unknown,
-)
+from neo4j_dr_operator.failover.secondaries import Layout, as_pair, inherit, kept, layout_of
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.statuses import StatusWriter
 
@@ -50,12 +41,7 @@ class Several:
         stored = self._writer.status.get("secondaryClusters") or []
         entries = inherit(spec.secondary_clusters, stored)
         self.told = {"secondaryClusters": kept(entries, stored)}
-        wrong = unknown(entries)
-        if wrong is not None:
-            raise LayoutRefused(wrong)
-        own = spec.cross_region.primary_region or regions.get(spec.primary_cluster_ref)
-        pinned = state.secondary if state is not None else ""
-        self._layout = lay_out(spec, standbys(entries, regions), own, pinned)
+        self._layout = layout_of(spec, entries, regions, state.secondary if state is not None else "")
         names = [entry["name"] for entry in entries]
         self.told = {"secondaryClusters": [each for each in kept(entries, stored) if each["name"] in names]}
         return as_pair(spec, self._layout)
