@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
@@ -125,9 +125,9 @@ class ResourceMetrics:
     namespace: str
     name: str
 
-    def lag(self, seconds: float) -> None:
-        """Age of what the standby holds, in seconds."""
-        self.metrics.lag.labels(self.name, self.namespace).set(seconds)
+    def lag(self, seconds: Callable[[], float]) -> None:
+        """Age of what the standby holds, in seconds, asked for whenever the metrics are read; NaN: never known."""
+        self.metrics.lag.labels(self.name, self.namespace).set_function(seconds)
 
     def standby(self, name: str, lag: float | None, ready: bool) -> None:
         """How far one of several standbys is behind the active site, in seconds while that is known."""

@@ -67,6 +67,13 @@ def _behind(facts: Facts) -> Advice | None:
     return Advice(sentence, (LOGS,))
 
 
+def _undecided(facts: Facts) -> str | None:
+    ready = facts.condition("Ready")
+    if facts.phase != "Undecided" or ready is None:
+        return None
+    return f"Mend this first, until then no request is taken up and nothing fails over: {ready.message}"
+
+
 def _refused(facts: Facts) -> str | None:
     ready = facts.condition("Ready")
     if ready is not None and ready.status == "False" and ready.reason == "InvalidSpec":
@@ -212,6 +219,7 @@ def _gaps(facts: Facts) -> str | None:
 _RULES: tuple[Rule, ...] = (
     _deleting,
     _unseen,
+    _undecided,
     _operation,
     _behind,
     _refused,

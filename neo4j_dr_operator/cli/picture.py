@@ -61,7 +61,8 @@ def phase_style(facts: Facts) -> Style:
     """Green only where the other side follows and is ready."""
     if facts.phase == "Replicating":
         return "good"
-    return "bad" if facts.phase in ("Degraded", "Diverged", "FailingOver", "Restored", "Unprotected") else "warn"
+    bad = ("Degraded", "Diverged", "FailingOver", "Restored", "Undecided", "Unprotected")
+    return "bad" if facts.phase in bad else "warn"
 
 
 def overview(snapshots: Sequence[Snapshot], now: datetime, columns: int, *, namespaces: bool) -> list[Line]:

@@ -16,6 +16,7 @@ from neo4j_dr_operator.cli.command import Exit, Failure
 from neo4j_dr_operator.cli.facts import Snapshot, cluster_names
 from neo4j_dr_operator.cluster.endpoint import FORBIDDEN, resolve, resolve_follower
 from neo4j_dr_operator.errors import KubernetesError
+from neo4j_dr_operator.failover.secondaries import pair_of, regions_of
 from neo4j_dr_operator.failover.state import SITES
 from neo4j_dr_operator.graph.bolt import Endpoint
 
@@ -48,7 +49,7 @@ class PersonsSecrets:
 def ways(kube: UserKube, namespace: str, snapshot: Snapshot, uris: Mapping[str, str]) -> dict[str, Endpoint]:
     """Each cluster of the resource with the way to its database; ``uris`` by cluster go before what the specs say.
 
-    Raises Failure, and what `cluster/endpoint.py` raises for what is referred to and not there.
+    Raises Failure, LayoutRefused, and what `cluster/endpoint.py` raises for what is referred to and not there.
     """
     names = cluster_names(snapshot.recovery)
     if unknown := sorted(uris.keys() - set(names)):
@@ -57,7 +58,8 @@ def ways(kube: UserKube, namespace: str, snapshot: Snapshot, uris: Mapping[str, 
         name, why = next(iter(snapshot.absent.items()))
         raise Failure(f"cluster {name} {why}")
     try:
-        spec = DisasterRecoverySpec.read(raw.part(snapshot.recovery, "spec"))
+        regions = regions_of(lambda _, name: snapshot.clusters.get(name), namespace, snapshot.recovery)
+        spec = pair_of(snapshot.recovery, regions)
         specs = {name: ClusterSpec.read(raw.part(body, "spec")) for name, body in snapshot.clusters.items()}
     except ValidationError as error:
         found = error.errors()[0]

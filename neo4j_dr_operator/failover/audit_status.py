@@ -173,15 +173,19 @@ def _finding(archive: Audited, finding: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _request(archives: Sequence[Audited]) -> dict[str, Any] | None:
-    """What became of the check that was asked for."""
+    """What became of the check that was asked for; every field each time, so that none is left of the one before."""
     request = archives[0].request
     if not request:
         return None
     waiting = [each for each in archives if each.report.get("request") != request]
     if not waiting:
         last = max((each.report.get("at") or 0 for each in archives), default=0)
-        return {"request": request, "state": "Completed", "percent": 100, "completedAt": timestamp(last)}
+        return _became(request, "Completed", percent=100, completedAt=timestamp(last))
     failed = next((each.problem for each in waiting if each.problem is not None), None)
     if failed is not None:
-        return {"request": request, "state": "Failed", "message": f"{failed[0]}: {failed[1]}"}
-    return {"request": request, "state": "Running", "percent": min(each.percent or 0 for each in waiting)}
+        return _became(request, "Failed", message=f"{failed[0]}: {failed[1]}")
+    return _became(request, "Running", percent=min(each.percent or 0 for each in waiting))
+
+
+def _became(request: str, state: str, **told: Any) -> dict[str, Any]:
+    return {"request": request, "state": state, "percent": None, "completedAt": None, "message": None, **told}

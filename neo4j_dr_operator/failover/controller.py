@@ -24,6 +24,7 @@ from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume, Decision
 from neo4j_dr_operator.failover.archivist import Archivist, Wired
 from neo4j_dr_operator.failover.aside import Aside
+from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.desired import Body, desired_of
 from neo4j_dr_operator.failover.drainer import Drainer
 from neo4j_dr_operator.failover.executor import Executor
@@ -35,10 +36,10 @@ from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.meter import Meter
 from neo4j_dr_operator.failover.plans import drain_config, link_config, ship_config
 from neo4j_dr_operator.failover.pulse import Holder, Pulse
-from neo4j_dr_operator.failover.references import References, regions_of
+from neo4j_dr_operator.failover.references import References, first_error
 from neo4j_dr_operator.failover.reporting import Reporter, Running
 from neo4j_dr_operator.failover.reseed import advised
-from neo4j_dr_operator.failover.secondaries import clusters_named
+from neo4j_dr_operator.failover.secondaries import clusters_named, regions_of
 from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
@@ -218,20 +219,20 @@ class RecoveryController:
         """One round; gives the seconds until the next one, zero when the state moved."""
         self._load()
         self._aside.step()
-        self._desired = None
+        self._desired = asked = None
         try:
-            spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
+            asked = spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
             regions = regions_of(self._wiring.cluster, self.namespace, self._writer.body)
             spec = self._several.pair_of(spec, self._state, regions)
             clusters = await self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
             await self._references.follow(spec, clusters)
             again = min(await self._several.follow(spec), self._references.due)
         except ValidationError as error:
-            return await self._not_ready("InvalidSpec", _first_error(error))
+            return await self._not_ready(("InvalidSpec", f"spec.{first_error(error)}"), asked)
         except DrError as error:
             if isinstance(error, KubernetesError):
                 raise
-            return await self._not_ready(error.reason, error.message)
+            return await self._not_ready((error.reason, error.message), asked)
         self._spec = spec
         self._pulse.keeper = self._executor.keeper = self._references.keeper
         check = spec.failover.health_check
@@ -347,17 +348,17 @@ class RecoveryController:
         if decision.notes:
             self._teller.tell(News("Operation", "Warning", decision.why.partition(":")[0], decision.why))
 
-    async def _not_ready(self, reason: str, message: str) -> float:
-        """Say what is missing; whatever runs goes on with what it had. Gives the seconds until the next round."""
+    async def _not_ready(self, found: Cause, asked: DisasterRecoverySpec | None) -> float:
+        """Say what is missing; whatever runs goes on with what it had, and is told of as it is seen.
+
+        `asked`: the spec, None while it cannot be read. Gives the seconds until the next round.
+        """
         if self._report.told():  # not everything that is there has been seen yet: an event will wake us, or time
             self._restless = False
             return max(due.TICK, self._report.began + due.BEGINNING - time.monotonic())
-        await self._report.not_ready(reason, message)
+        state, self._desired = self._state or ControlState(), Desired()
+        seen = self._see(self._desired)
+        self._looked = self._essence(seen)
+        await self._report.undecided(found, state, seen, asked)
         self._restless = False
-        return due.IDLE
-
-
-def _first_error(error: ValidationError) -> str:
-    """The first wrong field with what is allowed; values are left out, they may be secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"spec.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return due.FOLLOWING if seen.link is not None else due.IDLE

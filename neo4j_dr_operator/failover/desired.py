@@ -59,7 +59,21 @@ def desired_of(body: Body, spec: DisasterRecoverySpec, clusters: Mapping[Site, t
         witness=spec.witness is not None,
         witness_beside=_beside(spec, clusters),
         archive=spec.replication.log_shipping.enabled,
+        unmet=_unmet(spec),
     )
+
+
+def _unmet(spec: DisasterRecoverySpec) -> str | None:
+    """What is asked for before the standby is promoted by itself, and is never done yet: then it is not promoted so."""
+    asked = spec.failover
+    for wanted, reason, field, what in (
+        (asked.fencing.enabled, "FenceNotObservable", "fencing", "observes the fence before a promotion by itself"),
+        (asked.quorum.enabled, "QuorumNotCounted", "quorum", "counts a majority of voters"),
+    ):
+        if wanted:
+            so = "so nothing is promoted by itself; planned and emergency failovers work"
+            return f"{reason}: spec.failover.{field}.enabled is true, and this version never {what}, {so}"
+    return None
 
 
 def _beside(spec: DisasterRecoverySpec, clusters: Mapping[Site, tuple[Body, ClusterSpec]]) -> Site | None:

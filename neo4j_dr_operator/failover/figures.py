@@ -62,8 +62,9 @@ def _shown(last: Mapping[str, Any]) -> dict[str, Any]:
 
 def steps(item: Mapping[str, Any]) -> list[int]:
     """The order of magnitude of each figure; bytes go with changes."""
-    return [_step(item.get(name), nothing) for name, nothing in _NOTHING.items()]
+    return [magnitude(item.get(name), nothing) for name, nothing in _NOTHING.items()]
 
 
-def _step(value: float | None, nothing: float) -> int:
+def magnitude(value: float | None, nothing: float) -> int:
+    """The order of magnitude of a figure; zero below `nothing`, and while it is not known."""
     return 0 if value is None or value < nothing else int(math.log10(value))

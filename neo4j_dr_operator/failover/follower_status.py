@@ -7,11 +7,12 @@ from typing import Any
 
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.support import CLUSTER, support
+from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.figures import VOLATILE, filling
 from neo4j_dr_operator.failover.following import Stood
 from neo4j_dr_operator.failover.publish import OPEN_STANDBY, merge_conditions
-from neo4j_dr_operator.failover.secondaries import Layout, Standby
+from neo4j_dr_operator.failover.secondaries import INHERITED, Layout, Standby
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.telling import News
 from neo4j_dr_operator.failover.view import Seen
@@ -76,6 +77,27 @@ def standby_news(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[st
         kind, sentence = "Normal" if ready else "Warning", f"{name}: {item.get('message', '')}"
         told.append(News(f"Standby {name}", kind, item.get("reason") or "Unknown", sentence))
     return told
+
+
+def undecided_items(
+    kept: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str, Any]], found: Cause
+) -> list[dict[str, Any]]:
+    """`status.secondaryClusters` while nothing can be decided because of `found`.
+
+    `kept`: what is known of each name and inherited by it; `seen`: how those stand that are followed, as above.
+    """
+    standing = {item["name"]: {key: item[key] for key in item if key not in INHERITED} for item in seen}
+    return [_undecided({**item, **standing.get(item["name"], _UNSEEN)}, found) for item in kept]
+
+
+_UNSEEN = {"state": "waiting", "lagSeconds": None, "seed": None, **dict.fromkeys(VOLATILE)}
+"""Of one that no process follows."""
+
+
+def _undecided(item: dict[str, Any], found: Cause) -> dict[str, Any]:
+    """Nobody takes over; a follower that is followed stands as it did."""
+    stands = item.get("site") is None and item["state"] != "waiting"
+    return item if stands else {**item, "failoverReady": False, "reason": found[0], "message": found[1]}
 
 
 def _inherited(standby: Standby) -> dict[str, Any]:

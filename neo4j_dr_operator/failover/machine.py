@@ -109,7 +109,7 @@ def _accept(state: ControlState, desired: Desired, seen: Seen, votes: Ballot, no
     anew = reseed.begin(state, desired, seen, now)
     if anew is not None:
         return anew
-    if desired.automatic and desired.witness and votes.probe.opinion == "DOWN":
+    if desired.by_itself and votes.probe.opinion == "DOWN":
         evidence = tuple(str(vote) for vote in votes.votes)
         return Decision(begin(state, seen, "failover", now, evidence), f"Detected: {votes.probe.evidence}")
     return None

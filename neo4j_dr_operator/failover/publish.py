@@ -31,7 +31,6 @@ OPEN_STANDBY = "a standby takes the replicator's writes; it has no commit guard 
 class Context:
     """What a status needs besides state and sight; times are wall seconds."""
 
-    spec: DisasterRecoverySpec
     generation: int
     wall: float
     why: str
@@ -48,15 +47,6 @@ class Context:
         """The address of each site that has one."""
         return {site: place.address for site, place in self.places.items() if place.address}
 
-    @property
-    def rto(self) -> float | None:
-        """The recovery time objective in seconds."""
-        return self.spec.failover.rto.seconds if self.spec.failover.rto is not None else None
-
-    def cluster(self, site: Site) -> str:
-        """The cluster a site refers to."""
-        return self.spec.cluster_of(site)
-
 
 def merge_conditions(
     stored: list[Mapping[str, Any]], claims: list[Claim], generation: int, wall: float
@@ -71,24 +61,27 @@ def merge_conditions(
 
 
 def recovery_status(
-    state: ControlState, desired: Desired, seen: Seen, stored: Mapping[str, Any], context: Context
+    state: ControlState,
+    desired: Desired,
+    seen: Seen,
+    stored: Mapping[str, Any],
+    context: Context,
+    spec: DisasterRecoverySpec,
 ) -> dict[str, Any]:
-    """The whole status of a disaster recovery resource, `control` included."""
+    """The whole status of a disaster recovery resource, `control` included; `spec` as that of its pair."""
     known = state.epoch > 0
     claims = report.conditions(state, desired, seen, context.why, context.objectives)
-    regions = context.spec.cross_region
-    region = regions.primary_region if state.active == "primary" else regions.secondary_region
+    rto = spec.failover.rto.seconds if spec.failover.rto is not None else None
+    link = {**_replication(state, seen, context), "cluster": spec.cluster_of(state.standby_site)}
     return {
         "phase": report.phase(state, seen),
         "activeSite": state.active if known else None,
-        "activeCluster": context.cluster(state.active) if known else None,
-        "activeRegion": region if known else None,
+        "activeCluster": spec.cluster_of(state.active) if known else None,
+        "activeRegion": spec.region_of(state.active) if known else None,
         "epoch": state.epoch if known else None,
         "message": context.why,
         "observedGeneration": context.generation,
-        "replication": remembering([_replication(state, seen, context)], stored.get("replication"), "site")
-        if known
-        else [],
+        "replication": remembering([link], stored.get("replication"), "site") if known else [],
         "health": report.health_items(seen, context.since, context.addresses),
         "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
         "shipping": _shipping(context.objectives, stored.get("shipping")),
@@ -97,27 +90,43 @@ def recovery_status(
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),
-            "history": [report.history_item(entry, context.rto) for entry in state.history],
+            "history": [report.history_item(entry, rto) for entry in state.history],
         },
         "control": state.model_dump(mode="json", by_alias=True),
         "conditions": merge_conditions(list(stored.get("conditions") or []), claims, context.generation, context.wall),
     }
 
 
-def not_ready(
-    stored: Mapping[str, Any], claim: Claim, generation: int, wall: float, more: Mapping[str, Any]
+def undecided_status(
+    state: ControlState, seen: Seen, stored: Mapping[str, Any], context: Context, found: Cause, readable: bool
 ) -> dict[str, Any]:
-    """The stored status with one claim that nothing is decided at the moment, and why."""
-    conditions = merge_conditions(list(stored.get("conditions") or []), [claim], generation, wall)
-    phase = stored.get("phase") if stored.get("epoch") else "Pending"
+    """The stored status while nothing can be decided because of `found`, brought to what is seen of what runs.
+
+    `readable`: whether the spec is, so that what it asks for is known.
+    """
+    objectives = context.objectives if readable else None
+    claims = report.undecided(state, seen, found, objectives)
+    now = _replication(state, seen, context)
+    links = [{**item, **now} if item["site"] == now["site"] else item for item in stored.get("replication") or []]
     return {
         **stored,
-        "phase": phase,
-        "message": claim.message,
-        "observedGeneration": generation,
-        "conditions": conditions,
-        **more,
+        "phase": report.UNDECIDED if state.epoch > 0 else "Pending",
+        "message": context.why,
+        "observedGeneration": context.generation,
+        "replication": remembering(links, stored.get("replication"), "site"),
+        "health": report.health_items(seen, context.since, context.addresses),
+        "shipping": _shipping(context.objectives, stored.get("shipping")) or _halted(stored.get("shipping"), found),
+        "notYetSupported": list(context.objectives.support.fields) if readable else None,
+        "conditions": merge_conditions(list(stored.get("conditions") or []), claims, context.generation, context.wall),
     }
+
+
+def _halted(shipping: Mapping[str, Any] | None, found: Cause) -> dict[str, Any] | None:
+    """What is told of a shipper that is not at work, and is not started for `found`: no number of it holds any more."""
+    if not shipping:
+        return None
+    gone = dict.fromkeys(("ageSeconds", "backlogTransactions", "retentionSecondsLeft"))
+    return {**shipping, **gone, "state": "stopped", "message": found[1]}
 
 
 def _endpoint(site: Site, place: Place) -> dict[str, Any]:
@@ -147,10 +156,10 @@ def _last_handled(state: ControlState) -> dict[str, Any] | None:
 
 
 def _replication(state: ControlState, seen: Seen, context: Context) -> dict[str, Any]:
+    """The item of `status.replication`, but for the name of the cluster."""
     site, link = state.standby_site, seen.link
     return {
         "site": site,
-        "cluster": context.cluster(site),
         "state": link.state if link is not None else state.standby,
         "lagSeconds": None if context.lag is None else round(context.lag, 1),
         "position": link.cursor if link is not None else None,

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
@@ -17,7 +19,6 @@ from neo4j_dr_operator.errors import DatabaseError, DrError, NotFound, ObjectSto
 from neo4j_dr_operator.failover.desired import Body
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.objectives import Objectives
-from neo4j_dr_operator.failover.secondaries import clusters_named
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, Site
 from neo4j_dr_operator.failover.view import ShippingView
@@ -139,7 +140,11 @@ class References:
             body = self._cluster(self._namespace, name)
             if body is None:
                 body = await self._ask(spec, site, name)
-            cluster = ClusterSpec.read(body.get("spec") or {})
+            try:
+                cluster = ClusterSpec.read(body.get("spec") or {})
+            except ValidationError as error:
+                wrong = f"{_field(spec, site)} names {name}, whose own spec.{first_error(error)}"
+                raise Disagreement("InvalidSpec", wrong) from error
             _agree(spec, site, name, cluster, first=first)
             found[site] = (body, cluster)
         return found
@@ -224,15 +229,10 @@ class References:
             self.backups_problem = (error.reason, f"spec.backup.destination: {error.message}")
 
 
-def regions_of(cluster: Callable[[str, str], Body | None], namespace: str, body: Body) -> dict[str, str]:
-    """The regions that the clusters of a resource say of themselves, as far as they have been seen, by their names."""
-    found = {}
-    for name in clusters_named(body):
-        seen = cluster(namespace, name)
-        region = ((seen or {}).get("spec") or {}).get("disasterRecovery", {}).get("region")
-        if region:
-            found[name] = region
-    return found
+def first_error(error: ValidationError) -> str:
+    """The first wrong field below `spec` with what is allowed; values are left out, they may be secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _field(spec: DisasterRecoverySpec, site: Site) -> str:

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from neo4j_dr_operator.failover import restored
-from neo4j_dr_operator.failover.causes import cause
+from neo4j_dr_operator.failover.causes import Cause, cause
 from neo4j_dr_operator.failover.claim import Claim
 from neo4j_dr_operator.failover.objectives import Objectives, log_shipping_healthy, within_rpo
 from neo4j_dr_operator.failover.requests import pending_sync, read_only_wanted
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Site
 from neo4j_dr_operator.failover.view import Desired, Seen
-from neo4j_dr_operator.failover.votes import failover_limitation
+from neo4j_dr_operator.failover.votes import failover_limitation, follows
 from neo4j_dr_operator.health.verdict import Verdict
 
 
@@ -67,6 +67,39 @@ def conditions(state: ControlState, desired: Desired, seen: Seen, why: str, obje
     ]
 
 
+UNDECIDED = "Undecided"
+"""The phase of a resource that has an epoch and about which nothing can be decided."""
+
+
+def undecided(state: ControlState, seen: Seen, found: Cause, objectives: Objectives | None) -> list[Claim]:
+    """Every condition while nothing can be decided because of `found`: what runs is told of as it is seen, what a
+    decision alone could say is unknown, and nobody takes over. `objectives`: None where the spec cannot be read."""
+    reason, sentence = found
+    return [
+        Claim("Ready", False, reason, sentence),
+        _replication_healthy(state, seen),
+        Claim("ReplicationSynced", None, reason, sentence),
+        Claim("SyncComplete", None, reason, sentence),
+        Claim("FailoverReady", False, reason, sentence),
+        _available("PrimaryAvailable", state.active, seen),
+        _available("StandbyAvailable", state.standby_site, seen, state),
+        _split_brain(state),
+        Claim("WithinRPO", None, reason, sentence) if objectives is None else within_rpo(state, objectives),
+        _shipping_undecided(state, found, objectives),
+        Claim("BackupHealthy", None, reason, sentence),
+        Claim("ArchiveHealthy", None, reason, sentence),
+    ]
+
+
+def _shipping_undecided(state: ControlState, found: Cause, objectives: Objectives | None) -> Claim:
+    """A shipper at work goes on; none is started."""
+    if objectives is None:
+        return Claim("LogShippingHealthy", None, *found)
+    if objectives.ship_every is not None and objectives.shipping is None:
+        return Claim("LogShippingHealthy", False, *found)
+    return log_shipping_healthy(state, objectives)
+
+
 def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) -> Claim:
     if state.operation is not None:
         return Claim("Ready", False, state.operation.step, why)
@@ -79,6 +112,8 @@ def _ready(state: ControlState, seen: Seen, why: str, objectives: Objectives) ->
         return Claim("Ready", False, "PrimaryUnavailable", seen.sites[state.active].evidence)
     if state.standby != "following":
         return Claim("Ready", False, phase(state, seen), why)
+    if not follows(state, seen):
+        return Claim("Ready", False, "NoLink", f"no link runs from {state.active} to {state.standby_site}")
     if objectives.support.safety:
         return Claim("Ready", False, "NotYetSupported", objectives.support.sentence)
     return Claim("Ready", True, "Replicating", why)

@@ -11,10 +11,11 @@ from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.failover import audit_status, backup_status, due, publish
 from neo4j_dr_operator.failover.actions import Decision
 from neo4j_dr_operator.failover.archivist import Archivist
-from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.follower_status import standby_news
 from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.meter import Meter
+from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.pulse import Pulse
 from neo4j_dr_operator.failover.references import Clusters, References
 from neo4j_dr_operator.failover.several import Several
@@ -58,6 +59,8 @@ class Reporter:
     stored: Callable[[], None]
     wake: Callable[[], None]
     began: float = field(default_factory=time.monotonic)
+    _decided: tuple[DisasterRecoverySpec, Desired, Clusters] | None = None
+    """What was decided about last."""
 
     # -- what runs, as seen from outside ----------------------------------------------------------------------------
 
@@ -104,16 +107,27 @@ class Reporter:
     ) -> bool:
         """Store status and cluster statuses; False when another operator was first."""
         state, several = decision.state, self.running.several
-        lag = self.lag(state)
-        self.meter.take(seen, lag, self.running.link.worker)
-        context = self._context(spec, decision, lag)
-        self.meter.take_archive(context.objectives, self.running.shipper.worker)
+        self._decided = spec, desired, clusters
+        context = self._context(state, decision.why, self._measured(state, seen, spec))
         self.meter.take_audits(self.running.archivist.auditor.seen, context.objectives)
         moment = self.moment(state, seen, spec)
-        status = publish.recovery_status(state, desired, seen, self.writer.status, context)
+        status = publish.recovery_status(state, desired, seen, self.writer.status, context, spec)
         if not await self._put({**status, **several.status(moment, status)}):
             return False
         self.stored()
+        await self._store_clusters(state, desired, seen, clusters, context, moment)
+        return True
+
+    async def _store_clusters(
+        self,
+        state: ControlState,
+        desired: Desired,
+        seen: Seen,
+        clusters: Clusters,
+        context: publish.Context,
+        moment: Moment,
+    ) -> None:
+        """The statuses of the pair's clusters and of those that follow it."""
         for site, (body, own) in clusters.items():
             name = body["metadata"]["name"]
             generation = int(body["metadata"].get("generation") or 0)
@@ -123,31 +137,46 @@ class Reporter:
             document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
             if not await self.writer.store_cluster(name, document):
                 self.wake()
-        if not await several.store_clusters(moment):
+        if not await self.running.several.store_clusters(moment):
             self.wake()
-        return True
 
-    async def not_ready(self, reason: str, message: str) -> None:
-        """Say what is missing."""
-        generation = int(self.writer.body["metadata"].get("generation") or 0)
-        claim = Claim("Ready", False, reason, message)
-        told = self.running.several.told
-        await self._put(publish.not_ready(self.writer.status, claim, generation, time.time(), told))
+    async def undecided(
+        self, found: Cause, state: ControlState, seen: Seen, asked: DisasterRecoverySpec | None
+    ) -> None:
+        """Say why nothing can be decided, and what is seen of what runs all the same; clusters as they were known last.
 
-    def _context(self, spec: DisasterRecoverySpec, decision: Decision, lag: float | None) -> publish.Context:
-        worker, sites, now = self.running.link.worker, self.running.sites, time.time()
-        backups = self.running.archivist.seen(decision.state.keeping)
-        objectives = self.running.references.objectives(spec, lag, self.shipping, now)
+        `asked`: the spec, None while it cannot be read.
+        """
+        spec, desired, clusters = self._decided or (None, None, {})
+        moment = self.moment(state, seen, spec)
+        context = self._context(state, found[1], self._measured(state, seen, asked or spec))
+        status = publish.undecided_status(state, seen, self.writer.status, context, found, asked is not None)
+        status |= self.running.several.undecided(moment, status, found)
+        if await self._put(status) and desired is not None:
+            await self._store_clusters(state, desired, seen, clusters, context, moment)
+
+    def _measured(self, state: ControlState, seen: Seen, spec: DisasterRecoverySpec | None) -> Objectives:
+        """What a spec asks for and is seen of it, with the metrics brought up to it."""
+        lag, now = self.lag(state), time.time()
+        self.meter.take(seen, lag, self.running.link.worker)
+        objectives = Objectives(lag=lag, now=now)
+        if spec is not None:
+            objectives = self.running.references.objectives(spec, lag, self.shipping, now)
+            self.meter.take_archive(objectives, self.running.shipper.worker)
+        return objectives
+
+    def _context(self, state: ControlState, why: str, objectives: Objectives) -> publish.Context:
+        worker, sites, now = self.running.link.worker, self.running.sites, objectives.now
+        backups = self.running.archivist.seen(state.keeping)
         audited = self.running.archivist.auditor.seen
         conditions = self.writer.status.get("conditions") or []
         stored = next((each for each in conditions if each["type"] == audit_status.KIND), None)
         healthy = audit_status.archive_healthy(audited, stored, now)
         return publish.Context(
-            spec=spec,
             generation=int(self.writer.body["metadata"].get("generation") or 0),
             wall=now,
-            why=decision.why,
-            lag=lag,
+            why=why,
+            lag=objectives.lag,
             link_report=worker.report if worker is not None else {},
             objectives=replace(objectives, backups=backup_status.backup_healthy(backups), archives=healthy),
             since={site: self.writer.since(site, runtime.health) for site, runtime in sites.items()},

@@ -6,7 +6,7 @@ a link of its own from a source that stays the same whoever is active (docs/deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,19 @@ def clusters_named(body: Mapping[str, Any]) -> set[str]:
     items = spec.get("secondaryClusters") or []
     named = [spec.get("primaryClusterRef"), spec.get("secondaryClusterRef")]
     return {name for name in [*named, *(i.get("clusterRef") or known.get(i.get("name")) for i in items)] if name}
+
+
+def regions_of(
+    cluster: Callable[[str, str], Mapping[str, Any] | None], namespace: str, body: Mapping[str, Any]
+) -> dict[str, str]:
+    """The regions that the clusters of a resource say of themselves, as far as they have been seen, by their names."""
+    found = {}
+    for name in clusters_named(body):
+        seen = cluster(namespace, name)
+        region = ((seen or {}).get("spec") or {}).get("disasterRecovery", {}).get("region")
+        if region:
+            found[name] = region
+    return found
 
 
 def standbys(entries: Sequence[Mapping[str, Any]], regions: Mapping[str, str]) -> list[Standby]:
@@ -216,3 +229,26 @@ def as_pair(spec: DisasterRecoverySpec, layout: Layout) -> DisasterRecoverySpec:
     primary = regions.primary_region or (topology.primary if topology is not None else None)
     named = regions.model_copy(update={"primary_region": primary, "secondary_region": layout.secondary.region})
     return spec.model_copy(update={"secondary_cluster_ref": layout.secondary.cluster, "cross_region": named})
+
+
+def layout_of(
+    spec: DisasterRecoverySpec, entries: Sequence[Mapping[str, Any]], regions: Mapping[str, str], pinned: str = ""
+) -> Layout:
+    """The layout of the entries of `inherit`; `regions` and `pinned` as above. Raises LayoutRefused."""
+    wrong = unknown(entries)
+    if wrong is not None:
+        raise LayoutRefused(wrong)
+    own = spec.cross_region.primary_region or regions.get(spec.primary_cluster_ref)
+    return lay_out(spec, standbys(entries, regions), own, pinned)
+
+
+def pair_of(body: Mapping[str, Any], regions: Mapping[str, str]) -> DisasterRecoverySpec:
+    """A stored resource as that of its pair, as the operator has it: for everybody who must take the operator's way.
+
+    Raises pydantic.ValidationError for a spec that cannot be read, LayoutRefused.
+    """
+    spec, status = DisasterRecoverySpec.read(body.get("spec") or {}), body.get("status") or {}
+    if spec.secondary_clusters is None:
+        return spec
+    entries = inherit(spec.secondary_clusters, status.get("secondaryClusters") or [])
+    return as_pair(spec, layout_of(spec, entries, regions, (status.get("control") or {}).get("secondary") or ""))

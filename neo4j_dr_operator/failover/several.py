@@ -7,21 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.causes import Cause
 from neo4j_dr_operator.failover.figures import remembering
-from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items
+from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items, undecided_items
 from neo4j_dr_operator.failover.followers import Followers, acquainted, essence
 from neo4j_dr_operator.failover.following import Moment
 from neo4j_dr_operator.failover.publish import unattended_status
-from neo4j_dr_operator.failover.secondaries import (
-    Layout,
-    LayoutRefused,
-    as_pair,
-    inherit,
-    kept,
-    lay_out,
-    standbys,
-    unknown,
-)
+from neo4j_dr_operator.failover.secondaries import Layout, as_pair, inherit, kept, layout_of
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.statuses import StatusWriter
 
@@ -49,12 +41,7 @@ class Several:
         stored = self._writer.status.get("secondaryClusters") or []
         entries = inherit(spec.secondary_clusters, stored)
         self.told = {"secondaryClusters": kept(entries, stored)}
-        wrong = unknown(entries)
-        if wrong is not None:
-            raise LayoutRefused(wrong)
-        own = spec.cross_region.primary_region or regions.get(spec.primary_cluster_ref)
-        pinned = state.secondary if state is not None else ""
-        self._layout = lay_out(spec, standbys(entries, regions), own, pinned)
+        self._layout = layout_of(spec, entries, regions, state.secondary if state is not None else "")
         names = [entry["name"] for entry in entries]
         self.told = {"secondaryClusters": [each for each in kept(entries, stored) if each["name"] in names]}
         return as_pair(spec, self._layout)
@@ -107,6 +94,11 @@ class Several:
             self._layout, self._followers.look(at), at.state, at.seen, status.get("replication") or []
         )
         return {"secondaryClusters": remembering(items, self._writer.status.get("secondaryClusters"), "name")}
+
+    def undecided(self, at: Moment, status: Mapping[str, Any], found: Cause) -> dict[str, Any]:
+        """The same while nothing can be decided because of `found`; every name that is known is kept."""
+        seen = self.status(at, status).get("secondaryClusters") or []
+        return {key: undecided_items(items, seen, found) for key, items in self.told.items()}
 
     async def store_clusters(self, at: Moment) -> bool:
         """Store the statuses of the followers' clusters. False: one was changed meanwhile, so look again."""

@@ -19,6 +19,8 @@ from neo4j_dr_operator.kube.status import StatusApi
 
 log = logging.getLogger(__name__)
 
+BACKLOG = 1000
+"""Transactions that are not shipped yet below which they are taken for none."""
 LEFT_STEP = 3600
 """Seconds by which what is left of a log has to change until that is written."""
 VOLATILE = ("position", "lagSeconds", "retentionSecondsLeft", "seed", *figures.VOLATILE)
@@ -83,10 +85,17 @@ def _left_steps(item: Mapping[str, Any]) -> int:
 
 
 def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
-    """The shipper without what each segment changes; the time of the last one counts in steps of ten minutes."""
+    """The shipper without what each segment changes; the time of the last one counts in steps of ten minutes.
+
+    So does the age of the archive, which between two segments grows by whatever interval is asked for; while nothing
+    can be shipped nothing is at rest, and it counts in steps of ten seconds, as that of a link does.
+    """
     shipping = status.get("shipping") or {}
     kept = {key: shipping.get(key) for key in ("state", "site", "epoch", "message", "gap", "retentionPolicy")}
     kept["left"] = _left_steps(shipping)
+    age, calm = shipping.get("ageSeconds"), shipping.get("state") == "shipping" and not shipping.get("message")
+    kept["age"] = -1 if age is None else int(age // (600 if calm else 10))
+    kept["backlog"] = figures.magnitude(shipping.get("backlogTransactions"), BACKLOG)
     return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
 
 

@@ -33,6 +33,7 @@ ON_ITS_WAY = (
     "Unprotected",
     "RestoreUnderWay",
     "Restoring",
+    "NoLink",
 )
 """Reasons of `Ready=False` that need nobody."""
 

@@ -25,6 +25,7 @@ class Requested:
 class Desired:
     """What the resources ask for. `lone_emergency`: a plain patch set it, and no patched target stands beside it.
 
+    `unmet`: what has to hold before a promotion by itself and cannot be told yet, as `Reason: sentence`.
     `witness_beside`: the site in whose own region the witness lies, and with which it would be lost. `archive`: whether
     what the active site commits is shipped.
     """
@@ -39,6 +40,12 @@ class Desired:
     witness: bool = False
     witness_beside: Site | None = None
     archive: bool = False
+    unmet: str | None = None
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether the standby may be promoted without a request, once everything says that the active site is dead."""
+        return self.automatic and self.witness and self.unmet is None
 
 
 @dataclass(frozen=True)

@@ -87,10 +87,10 @@ def _unproven(state: ControlState, seen: Seen) -> str | None:
 
 def _stream(state: ControlState, seen: Seen, silence: float) -> Vote:
     link, voter = seen.link, "standby's stream"
-    if link is None or link.source != state.active:
+    if link is None or not follows(state, seen):
         return Vote(voter, "UNKNOWN", "no link is running")
     if link.read_age is not None and link.read_age <= silence:
-        return Vote(voter, "UP", f"the change stream answered {link.read_age:.1f} s ago")
+        return Vote(voter, "UP", "the change stream answers")
     if link.reason == "SourceUnreachable":
         return Vote(voter, "DOWN", f"the change stream cannot be reached: {link.message}")
     return Vote(voter, "UNKNOWN", f"the worker says {link.reason or link.state}")
@@ -108,6 +108,11 @@ def _witness(state: ControlState, seen: Seen) -> Vote:
     if witness.expired:
         return Vote(voter, "DOWN", "the lease was not renewed for a whole term")
     return Vote(voter, "UP", f"the lease of {state.active} holds at epoch {witness.epoch}")
+
+
+def follows(state: ControlState, seen: Seen) -> bool:
+    """Whether a link out of the active site is there, whatever its state: without one nobody asks its stream."""
+    return seen.link is not None and seen.link.source == state.active
 
 
 def promotion_limitation(state: ControlState, seen: Seen) -> str | None:
@@ -131,6 +136,8 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
     """Why an automatic failover could not happen now, as `Reason: sentence`, or None when it could."""
     if not desired.automatic:
         return "AutomaticDisabled: spec.failover.automatic is false; planned and emergency failovers work"
+    if desired.unmet is not None:
+        return desired.unmet
     if not desired.witness:
         return "NoWitness: set spec.failover.quorum.witness; without a third vote nothing is promoted by itself"
     if seen.witness is None or not seen.witness.reachable:
@@ -147,6 +154,8 @@ def failover_limitation(state: ControlState, desired: Desired, seen: Seen) -> st
     broken = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "failed")
     if broken and link is not None and link.reason != "Stale":
         return f"StandbyBroken: {link.reason}: {link.message}"
+    if state.standby == "following" and not follows(state, seen):
+        return f"NoLink: no link runs from {state.active} to {state.standby_site}"
     if state.ticket is not None:
         return f"StandbyReseeding: {state.standby_site} is being filled anew from {state.active}"
     return promotion_limitation(state, seen)

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.cluster import ClusterSpec
-from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.kinds import CLUSTER
 from neo4j_dr_operator.api.restore import RestoreSpec
 from neo4j_dr_operator.cluster.endpoint import (
@@ -21,6 +20,7 @@ from neo4j_dr_operator.cluster.endpoint import (
     resolve_follower,
 )
 from neo4j_dr_operator.errors import NotFound
+from neo4j_dr_operator.failover.secondaries import LayoutRefused, pair_of, regions_of
 from neo4j_dr_operator.failover.state import SITES, Site
 from neo4j_dr_operator.restore.decision import Owner, owner_of
 
@@ -52,7 +52,7 @@ async def follow(
 ) -> Resolved:
     """The two ways to the cluster that is to be restored into.
 
-    Raises Unresolved for a cluster or a Secret that is not there, PlainBoltRefused, KubernetesError.
+    Raises Unresolved for a cluster or a Secret that is not there, LayoutRefused, PlainBoltRefused, KubernetesError.
     """
     name = spec.cluster_ref
     own = _spec_of(cluster(namespace, name) or await _asked(sources, namespace, name))
@@ -60,9 +60,11 @@ async def follow(
         raise Unresolved(f"spec.clusterRef names {name}, whose spec cannot be read: apply it again")
     for owner, body in owners(recoveries, name):
         try:
-            recovery = DisasterRecoverySpec.read(body.get("spec") or {})
+            recovery = pair_of(body, regions_of(cluster, namespace, body))
         except ValidationError:
             continue  # its own status says so
+        except LayoutRefused as error:
+            raise LayoutRefused(f"{name} is a cluster of {owner.dr}: {error.message}") from error
         specs = {site: _spec_of(cluster(namespace, recovery.cluster_of(site))) for site in SITES}
         pair: dict[Site, ClusterSpec] = {site: found for site, found in specs.items() if found is not None}
         for site in SITES:

@@ -183,6 +183,46 @@ def test_a_wrong_address_is_no_death(dr: World) -> None:
     dr.await_condition("FailoverReady", "True", seconds=HEALED_WITHIN)
 
 
+def test_a_resource_at_odds_decides_nothing_and_says_so(dr: World) -> None:
+    """A wrong region on one cluster switches automatic failover off: every condition says so, and no number is old."""
+    dr.set_up()
+    dr.operator.start()
+    dr.settled("primary")
+    dr.await_condition("FailoverReady", "True")
+    manifest = dr.cluster_manifest("secondary")
+    manifest["spec"]["disasterRecovery"]["region"] = "eu-west-1"
+    dr.apply(manifest)
+    ready = dr.await_condition("Ready", "False", "RegionMismatch", 10)
+    status = dr.status()
+    told = {c["type"]: c for c in status["conditions"]}
+    assert told["FailoverReady"] == ready | {
+        "type": "FailoverReady",
+        "lastTransitionTime": told["FailoverReady"]["lastTransitionTime"],
+    }
+    for kind in ("ReplicationSynced", "SyncComplete"):
+        assert (told[kind]["status"], told[kind]["reason"]) == ("Unknown", "RegionMismatch")
+    for kind in ("PrimaryAvailable", "StandbyAvailable", "ReplicationHealthy"):
+        assert told[kind]["status"] == "True", kind
+    assert {c["observedGeneration"] for c in told.values()} == {status["observedGeneration"]}
+    assert (status["phase"], status["activeSite"], status["epoch"]) == ("Undecided", "primary", 1)
+    health = f'neo4j_disaster_recovery_health_status{{cluster="{DR}",namespace="{dr.namespace}",site="primary"}}'
+    assert dr.metrics()[health] == 1
+    dr.sites["primary"].kill9()
+    try:
+        dr.await_condition("PrimaryAvailable", "False", "Down", 30)
+        status = dr.status()
+        assert {item["site"]: item["verdict"] for item in status["health"]} == {"primary": "DOWN", "secondary": "UP"}
+        assert dr.metrics()[health] == 0
+        assert cluster_condition(dr, "primary")["status"] == "False"
+        dr.await_condition("ReplicationHealthy", "False", seconds=30)
+        assert (dr.status()["phase"], dr.status()["epoch"]) == ("Undecided", 1)
+        dr.apply(dr.cluster_manifest("secondary"))
+        wait_for("what it could not decide is decided", lambda: dr.status()["activeSite"] == "secondary", 60)
+    finally:
+        dr.sites["primary"].start()
+    dr.settled("secondary")
+
+
 @pytest.mark.parametrize("site", ["primary", "secondary"])
 def test_credentials_are_rotated_in_either_order(dr: World, site: str) -> None:
     dr.set_up()

@@ -97,6 +97,8 @@ def promoted(world: World, operator: str, action: Promote) -> None:
         if lost:
             world.fail(f"a switchover loses {len(lost)} transactions")
     if operation.kind == "failover":
+        if world.unmet is not None:
+            world.fail(f"an automatic failover in spite of {world.unmet}")
         if world.provably_alive(operator, action.source, GRACE):
             world.fail(f"an automatic failover from {action.source}, which lives")
         if world.lease is None or (world.lease.holder, world.lease.epoch) != (action.target, action.epoch):

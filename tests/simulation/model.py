@@ -157,6 +157,7 @@ class World:
     rng: random.Random
     witness_wanted: bool = True
     automatic: bool = True
+    unmet: str | None = None
     now: float = 0.0
     databases: dict[Site, Database] = field(default_factory=dict)
     stored: Stored = field(default_factory=Stored)

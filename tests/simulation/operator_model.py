@@ -158,7 +158,8 @@ class Operator(Acting):
         if key != self.step[0]:
             self.step = (key, self.mono)
             self.facts.failed = self.facts.lease_refused = None
-        desired = replace(self.cache.spec.desired(world.automatic, world.witness_wanted), archive=world.shipping)
+        asked = self.cache.spec.desired(world.automatic, world.witness_wanted)
+        desired = replace(asked, archive=world.shipping, unmet=world.unmet)
         seen = self._seen()
         decision = decide(state, desired, seen, Now(world.now + 1.7e9, self.mono, self.step[1]), DR, SILENCE)
         made = conditions(decision.state, desired, seen, decision.why, Objectives())

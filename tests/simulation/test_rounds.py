@@ -124,6 +124,20 @@ def test_without_the_witness_nothing_is_promoted_and_with_it_again_it_is() -> No
     assert not world.violations
 
 
+def test_with_a_fence_asked_for_that_nobody_observes_only_a_request_promotes() -> None:
+    run = begin()
+    world = run.world
+    world.unmet = "FenceNotObservable: nobody does"
+    run.kill("primary", 1000)
+    for _ in range(200):
+        run.slice()
+    assert world.stored.control.active == "primary"
+    assert world.stored.control.operation is None
+    run.scripts.append(run.urgent("secondary"))
+    assert run.until(lambda: world.stored.control.active == "secondary", 60)
+    assert not world.violations
+
+
 @pytest.mark.parametrize("step", ["Requested", "ReadOnly", "Fencing", "Draining", "Promoting", "Verifying"])
 @pytest.mark.parametrize("kind", ["planned", "urgent", "death"])
 def test_an_operator_killed_in_any_step_is_replaced(kind: str, step: str) -> None:

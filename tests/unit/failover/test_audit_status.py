@@ -141,11 +141,13 @@ def test_a_request_is_followed() -> None:
         verify: dict[str, Any] = made["verify"]
         return verify
 
-    assert state(percent=30) == {"request": "r full", "state": "Running", "percent": 30}
+    running = {"request": "r full", "state": "Running", "percent": 30}
+    assert state(percent=30) == running | {"completedAt": None, "message": None}, "nothing is left of the one before"
     assert state(report=report(), percent=None)["state"] == "Running"
     assert state(report=report(request="r full"))["state"] == "Completed"
     failed = state(problem=("AccessDenied", "no"))
     assert (failed["state"], failed["message"]) == ("Failed", "AccessDenied: no")
+    assert (failed["percent"], failed["completedAt"]) == (None, None)
 
 
 def test_what_moves_while_nothing_happens_is_not_written() -> None:

@@ -8,7 +8,12 @@ import pytest
 from machine_inputs import down, following, link, seen, site, standby
 
 from neo4j_dr_operator.api.cluster import ClusterSpec
-from neo4j_dr_operator.failover.follower_status import follower_cluster_status, secondary_items, standby_news
+from neo4j_dr_operator.failover.follower_status import (
+    follower_cluster_status,
+    secondary_items,
+    standby_news,
+    undecided_items,
+)
 from neo4j_dr_operator.failover.following import FollowerView, LinkReport, Standing, Stood
 from neo4j_dr_operator.failover.secondaries import Follower, Layout, Standby
 from neo4j_dr_operator.failover.state import ControlState
@@ -64,6 +69,17 @@ def test_the_one_that_takes_over_is_not_always_ready(
 ) -> None:
     found = items(state, sites={"primary": site(), "secondary": standby()} | sites, link=link())[0]
     assert (found["state"], found["failoverReady"], found["reason"]) == (state_told, False, reason)
+
+
+def test_while_nothing_is_decided_the_one_that_takes_over_is_not_ready_and_nothing_old_is_told() -> None:
+    """Names that are kept keep what they inherit; a follower that is followed stands as it did."""
+    found, at_odds = items(None, stood()), ("InvalidTopology", "no such region")
+    kept = [{"name": "west", "clusterRef": "old"}, found[1], {**found[1], "name": "gone"}]
+    west, eu, gone = undecided_items(kept, found, at_odds)
+    assert (west["clusterRef"], west["lagSeconds"], west["failoverReady"]) == ("old", 0.4, False)
+    assert (west["reason"], west["message"]) == at_odds
+    assert eu == found[1]
+    assert (gone["state"], gone["lagSeconds"], gone["failoverReady"]) == ("waiting", None, False)
 
 
 def cluster_status(each: Stood) -> dict[str, Any]:

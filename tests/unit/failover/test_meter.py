@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from neo4j_dr_operator.failover.meter import Meter
 from neo4j_dr_operator.metrics import PREFIX, Metrics
@@ -44,6 +47,42 @@ def test_counters_add_up_over_workers() -> None:
     assert values(metrics) == [0.0, 150.0, 5010.0, 12.5]
     meter.take_link(0.1, worker())
     assert values(metrics) == [0.0, 150.0, 5010.0, 12.5]
+
+
+def lag(metrics: Metrics) -> float:
+    found = metrics.registry.get_sample_value(f"{PREFIX}_replication_lag_seconds", LABELS)
+    assert found is not None
+    return found
+
+
+def test_the_lag_grows_while_nothing_newer_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage is seen in the query of the guide, whatever has become of the link."""
+    now = 1_800_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    metrics = Metrics()
+    meter = Meter(metrics.of("ns", "dr"))
+    assert math.isnan(lag(metrics)), "nothing was ever known"
+    meter.take_link(0.4, worker())
+    now += 30
+    assert lag(metrics) == 0.4, "as it was seen last"
+    meter.take_link(None, worker(state="failed"))
+    assert lag(metrics) == pytest.approx(30.4)
+    meter.take_link(None, None)
+    now += 600
+    assert lag(metrics) == pytest.approx(630.4)
+    meter.take_link(None, worker(state="attaching", heartbeat=(now - 3) * 1000))
+    assert lag(metrics) == pytest.approx(3.0)
+    meter.take_link(None, worker(state="attaching", heartbeat=(now + 3600) * 1000))
+    assert lag(metrics) == pytest.approx(3.0), "a clock that was set says nothing"
+    meter.take_link(0.0, worker())
+    assert lag(metrics) == 0.0
+
+
+def test_an_operator_that_begins_in_an_outage_knows_what_the_standby_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 2000.0)
+    metrics = Metrics()
+    Meter(metrics.of("ns", "dr")).take_link(None, worker(state="attaching", heartbeat=500_000))
+    assert lag(metrics) == 1500.0
 
 
 def test_the_series_of_snapshots_are_there_from_the_start_and_go_with_the_resource() -> None:

@@ -8,7 +8,7 @@ import pytest
 from machine_inputs import HELD, NOW, down, following, link, operating, patched, seen, site, standby, step
 
 from neo4j_dr_operator.failover.objectives import Objectives
-from neo4j_dr_operator.failover.report import conditions, history_item, phase
+from neo4j_dr_operator.failover.report import conditions, history_item, phase, undecided
 from neo4j_dr_operator.failover.state import ControlState, Direction, HistoryEntry, StepRecord, Synced, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, Reading, Seen
 
@@ -115,6 +115,38 @@ def test_split_brain_is_unknown_until_compared_and_true_when_diverged() -> None:
     assert found == ["Unknown", "True"]
 
 
+AT_ODDS = ("RegionMismatch", "the regions differ")
+UNKNOWN = ("Unknown", "RegionMismatch")
+
+
+def truths(state: ControlState, sight: Seen, objectives: Objectives | None) -> dict[str, tuple[str, str]]:
+    return {claim.type: (claim.status, claim.reason) for claim in undecided(state, sight, AT_ODDS, objectives)}
+
+
+def test_while_nothing_is_decided_nobody_takes_over_and_what_is_seen_is_told() -> None:
+    everything = {claim.type for claim in conditions(synced(), CLOSED, FENCED, "why", Objectives())}
+    told = truths(synced(), FENCED, Objectives())
+    assert set(told) == everything
+    assert told["Ready"] == told["FailoverReady"] == ("False", "RegionMismatch")
+    for kind in ("ReplicationSynced", "SyncComplete", "BackupHealthy", "ArchiveHealthy"):
+        assert told[kind] == UNKNOWN
+    assert told["PrimaryAvailable"] == told["StandbyAvailable"] == ("True", "Up")
+    assert told["ReplicationHealthy"] == ("True", "Streaming")
+    gone = seen(sites={"primary": down(site()), "secondary": standby()}, link=link(state="attaching", reason="X"))
+    told = truths(following(), gone, Objectives())
+    assert told["PrimaryAvailable"] == ("False", "Down")
+    assert told["ReplicationHealthy"] == ("False", "X")
+
+
+def test_what_is_asked_for_beside_replication_is_known_only_while_the_spec_can_be_read() -> None:
+    asked = Objectives(rpo=5.0, lag=7.0, ship_every=10.0)
+    told = truths(following(), seen(), asked)
+    assert told["WithinRPO"] == ("False", "LagAboveRPO")
+    assert told["LogShippingHealthy"] == ("False", "RegionMismatch"), "nothing ships, and nothing is started"
+    told = truths(following(), seen(), None)
+    assert told["WithinRPO"] == told["LogShippingHealthy"] == UNKNOWN
+
+
 def test_a_history_item_says_what_it_cost() -> None:
     steps = [StepRecord(name="Requested", at=10.0), StepRecord(name="Active", at=12.5)]
     entry = HistoryEntry(
@@ -147,6 +179,15 @@ def test_a_witness_in_a_sites_own_region_is_warned_about() -> None:
     assert status(following(), ready, seen(), "FailoverReady") == ("True", "StandbyReady")
     beside = replace(ready, witness_beside="primary")
     assert status(following(), beside, seen(), "FailoverReady") == ("True", "WitnessInSiteRegion")
+
+
+def test_nothing_is_ready_without_a_link() -> None:
+    ready = Desired(automatic=True, witness=True)
+    for other in (None, link(source="secondary")):
+        for kind in ("Ready", "FailoverReady"):
+            assert status(following(), ready, seen(link=other), kind) == ("False", "NoLink")
+    gone = seen(sites={"primary": down(site()), "secondary": standby()}, link=link(state="attaching"))
+    assert status(following(), ready, gone, "FailoverReady")[0] == "True", "that is what it is for"
 
 
 def test_a_schema_that_differs_is_told_and_the_link_is_healthy() -> None:

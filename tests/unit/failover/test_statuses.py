@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from neo4j_dr_operator.failover.statuses import changes
+from neo4j_dr_operator.failover.statuses import _steady, changes
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,26 @@ from neo4j_dr_operator.failover.statuses import changes
 )
 def test_changes(stored: dict[str, Any], patch: dict[str, Any], differs: bool) -> None:
     assert changes(stored, patch) is differs
+
+
+SHIPPING = {"state": "shipping", "ageSeconds": 31.0, "backlogTransactions": 2, "shippedAt": "2026-01-01T10:01:00.000Z"}
+OUT = {**SHIPPING, "state": "retrying", "message": "AccessDenied"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "differs"),
+    [
+        (SHIPPING, {**SHIPPING, "ageSeconds": 3.0, "backlogTransactions": 900}, False),
+        (SHIPPING, {**SHIPPING, "ageSeconds": 601.0}, True),
+        (SHIPPING, {**SHIPPING, "backlogTransactions": 1000}, True),
+        ({**SHIPPING, "backlogTransactions": 1000}, {**SHIPPING, "backlogTransactions": 9000}, False),
+        ({**SHIPPING, "ageSeconds": 86_400.0}, {**SHIPPING, "ageSeconds": 87_000.0}, True),
+        (OUT, {**OUT, "ageSeconds": 39.0, "backlogTransactions": 20}, False),
+        (OUT, {**OUT, "ageSeconds": 41.0, "backlogTransactions": 20}, True),
+    ],
+)
+def test_the_age_of_the_archive_is_written_in_steps(
+    stored: dict[str, Any], wanted: dict[str, Any], differs: bool
+) -> None:
+    """At rest never, in an outage again and again: a day without the store does not show 31 s."""
+    assert changes(_steady({"shipping": stored}), _steady({"shipping": wanted})) is differs

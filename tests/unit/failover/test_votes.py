@@ -15,6 +15,7 @@ from machine_inputs import (
     kinds,
     link,
     operating,
+    patched,
     rest,
     seen,
     site,
@@ -22,6 +23,8 @@ from machine_inputs import (
     step,
 )
 
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.desired import desired_of
 from neo4j_dr_operator.failover.state import ControlState
 from neo4j_dr_operator.failover.view import Desired, Mark, Seen, WitnessView
 from neo4j_dr_operator.failover.votes import ballot, failover_limitation
@@ -105,7 +108,9 @@ def test_a_standby_that_is_no_prefix_is_never_promoted(standing: str) -> None:
     assert not promotes(following(standby=standing, barrier="b"), AUTOMATIC, dead())
 
 
-@pytest.mark.parametrize("desired", [Desired(automatic=True), Desired(witness=True)])
+@pytest.mark.parametrize(
+    "desired", [Desired(automatic=True), Desired(witness=True), replace(AUTOMATIC, unmet="FenceNotObservable: x")]
+)
 def test_nothing_is_promoted_that_was_not_switched_on(desired: Desired) -> None:
     assert not promotes(following(), desired, dead())
 
@@ -159,6 +164,8 @@ def test_the_votes_name_their_evidence() -> None:
         (seen(witness=WitnessView(False, "timed out")), "WitnessUnreachable"),
         (seen(witness=WitnessView(True, epoch=4, holder="secondary")), "WitnessAhead"),
         (seen(link=link(state="failed", reason="LinkMissing")), "StandbyBroken"),
+        (seen(link=None), "NoLink"),
+        (seen(link=link(source="secondary")), "NoLink"),
         (seen(sites={"primary": site(), "secondary": down(standby())}), "StandbyUnavailable"),
     ],
 )
@@ -166,6 +173,41 @@ def test_why_a_failover_could_not_happen_now(sight: Seen, reason: str) -> None:
     limitation = failover_limitation(following(), AUTOMATIC, sight)
     assert limitation is not None
     assert limitation.startswith(f"{reason}: ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "field"),
+    [
+        ({"fencing": {"enabled": True}}, "FenceNotObservable", "spec.failover.fencing.enabled"),
+        ({"quorum": {"enabled": True}}, "QuorumNotCounted", "spec.failover.quorum.enabled"),
+    ],
+)
+def test_what_is_asked_for_before_a_promotion_by_itself_and_never_done_keeps_it_from_happening(
+    asked: dict[str, Any], reason: str, field: str
+) -> None:
+    """Planned and emergency failovers go on."""
+    quorum = {"witness": {"type": "s3", "bucket": "witness"}} | asked.get("quorum", {})
+    pair = {"primaryClusterRef": "a", "secondaryClusterRef": "b"}
+    failover = {"automatic": True, **asked, "quorum": quorum}
+    spec = DisasterRecoverySpec.read({**pair, "failover": failover})
+    desired = desired_of({"spec": {}}, spec, {})
+    limitation = failover_limitation(following(), desired, seen())
+    assert limitation is not None
+    assert limitation.startswith(f"{reason}: {field} is true")
+    assert not promotes(following(), desired, dead())
+    assert rest(following(), desired, dead()).state.operation is None
+    for kind, urgent in (("switchover", False), ("emergency", True)):
+        operation = step(following(), replace(desired, target=patched("secondary", urgent)), seen()).state.operation
+        assert operation is not None
+        assert operation.kind == kind
+    without = desired_of({"spec": {}}, DisasterRecoverySpec.read({**pair, "failover": {"automatic": True}}), {})
+    assert without.unmet is None
+
+
+def test_what_a_waiting_failover_says_does_not_move_by_itself() -> None:
+    """It stands in the status: a number in it would be a write twice a second for as long as the views differ."""
+    said = {rest(following(), AUTOMATIC, dead(link=link(read_age=age))).why for age in (0.1, 0.7, 1.4)}
+    assert len(said) == 1
 
 
 def test_the_machine_stays_quiet_beside_a_foreign_database() -> None:

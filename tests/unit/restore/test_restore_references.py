@@ -10,6 +10,7 @@ import pytest
 from neo4j_dr_operator.api.restore import RestoreSpec
 from neo4j_dr_operator.cluster.endpoint import PlainBoltRefused, Resolved, Unresolved
 from neo4j_dr_operator.errors import NotFound
+from neo4j_dr_operator.failover.secondaries import LayoutRefused
 from neo4j_dr_operator.restore.references import follow, owners
 
 SPEC = RestoreSpec.read(
@@ -49,9 +50,11 @@ def recovery(**spec: Any) -> dict[str, Any]:
     return {"metadata": {"namespace": "ns", "name": "dr"}, "spec": {**pair, **spec}}
 
 
-def found(seen: list[dict[str, Any]], recoveries: list[dict[str, Any]], *, api: Api | None = None) -> Resolved:
-    held = {body["metadata"]["name"]: body for body in seen}
-    return asyncio.run(follow(api or Api(), "ns", SPEC, lambda _, name: held.get(name), recoveries))
+def found(
+    seen: list[dict[str, Any]], recoveries: list[dict[str, Any]], *, api: Api | None = None, of: str = "west"
+) -> Resolved:
+    held, spec = {body["metadata"]["name"]: body for body in seen}, SPEC.model_copy(update={"cluster_ref": of})
+    return asyncio.run(follow(api or Api(), "ns", spec, lambda _, name: held.get(name), recoveries))
 
 
 def test_a_cluster_of_nobody_says_where_it_is() -> None:
@@ -74,6 +77,35 @@ def test_the_resource_says_the_way() -> None:
     plain = [cluster("east"), cluster("west", "bolt://w:1")]
     with pytest.raises(PlainBoltRefused):
         found(plain, [recovery(replication={"encryption": True})])
+
+
+def several(items: list[dict[str, Any]], control: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A resource of several standbys, with what its status knows of them."""
+    body = recovery(**spec)
+    del body["spec"]["secondaryClusterRef"]
+    body["spec"]["secondaryClusters"] = [{"name": item["name"]} for item in items]
+    return {**body, "status": {"secondaryClusters": items, "control": control or {}}}
+
+
+def test_the_way_is_the_operators_with_several_standbys_too() -> None:
+    """As the secondary of its pair, which it is by what is inherited and pinned, or as a follower."""
+    both = [cluster("east"), cluster("west"), cluster("eu")]
+    both[0]["spec"]["disasterRecovery"] = {"enabled": True, "primaryEndpoint": "told.example:1"}
+    items = [{"name": "w", "clusterRef": "west", "site": "secondary"}, {"name": "e", "clusterRef": "eu"}]
+    resource = several(items, {"secondary": "w"}, crossRegion={"networking": {"endpoints": {"primary": "p:2"}}})
+    assert found(both, [resource]).own.uri == "neo4j://west.ns.svc.cluster.local:7687"
+    told = found(both, [resource], of="east")
+    assert told.own.uri == "neo4j://p:2"
+    del resource["spec"]["crossRegion"]
+    told = found(both, [resource], of="east")
+    assert told.own.uri == "neo4j://told.example:1"
+
+
+def test_a_layout_that_is_refused_is_waited_for() -> None:
+    lacking = several([{"name": "e", "clusterRef": "eu"}], {"secondary": "w"})
+    lacking["status"]["secondaryClusters"].append({"name": "w", "clusterRef": "west", "site": "secondary"})
+    with pytest.raises(LayoutRefused, match=r"east is a cluster of ns/dr: spec.secondaryClusters lacks w"):
+        found([cluster("east")], [lacking], of="east")
 
 
 def test_the_other_cluster_need_not_exist() -> None:
