@@ -212,7 +212,7 @@ class SchemaKeeper(threading.Thread):
     def __init__(self, source: Endpoint, target: Endpoint, link: str, epoch: int, status: Status) -> None:
         super().__init__(name="schema", daemon=True)
         self._source = Database(source)
-        self._target = Database(target, timeout=PATIENCE)
+        self._target = Database(target, timeout=PATIENCE, leading=True)
         self._link, self._epoch, self._status = link, epoch, status
         self._wanted = Wanted({}, {})
         self._wake = threading.Event()

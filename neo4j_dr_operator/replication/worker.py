@@ -68,7 +68,7 @@ class Worker:
         self._config = config
         self._faults = faults
         self.status = status
-        self._source, self._target = Database(config.source), Database(config.target)
+        self._source, self._target = Database(config.source), Database(config.target, leading=True)
         self.finishing = threading.Event()
         self.pulse = Pulse(config.source, self.status, lines, self._way_is_back)
         self._schema = schema.SchemaKeeper(config.source, config.target, config.link, config.epoch, self.status)
