@@ -154,10 +154,18 @@ class Database:
                     return
                 yield record.values()
 
-    def write(self, query: str, **params: object) -> list[Row]:
-        """The rows of a writing auto-commit query (also for schema commands, which allow no other)."""
-        with self._asking(), self._session(neo4j.WRITE_ACCESS) as session, CALLS.passing(query):
-            result = session.run(neo4j.Query(query, timeout=self.timeout), params)
+    def write(self, query: str, *, within: float | None = None, **params: object) -> list[Row]:
+        """The rows of a writing auto-commit query (also for schema commands, which allow no other).
+
+        ``within``: seconds, in place of the usual.
+        """
+        with (
+            self._waits.allowing(within),
+            self._asking(),
+            self._session(neo4j.WRITE_ACCESS) as session,
+            CALLS.passing(query),
+        ):
+            result = session.run(neo4j.Query(query, timeout=within or self.timeout), params)
             return [record.values() for record in result]
 
     @contextlib.contextmanager

@@ -103,7 +103,8 @@ def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
     """
     start = Start.of(source)
     before = writer.state
-    if start.position.database == before.target_db:
+    here = link.home(writer.database, before)  # the copy may have been loaded into another database since
+    if start.position.database == here:
         raise errors.SameDatabase("source and target are the same database")
     refuse_empty(source, counts(writer.database))
     writer.write(
@@ -113,6 +114,7 @@ def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
             cursor=start.position.text,
             cursor_tx=start.position.tx,
             source_db=start.position.database,
+            target_db=here,
             heartbeat=0,
             commit_millis=0,
             scan_nodes=0,
@@ -168,8 +170,9 @@ def scan(source: Database, writer: LinkWriter, page: int, go_on: Callable[[], bo
     """
     state = writer.state
     reached(source, Position.decode(state.cursor))
+    if state.reseed:  # also behind the sweep: a constraint may have been made since, by what a dead worker had sent
+        schema.suspend(writer.database, state.link, state.epoch)
     if state.reseed and not state.swept:
-        schema.suspend(writer.database, state.link)
         repair.sweep(writer)
         writer.write(replace(writer.state, swept=True))
     scanning = _Scan(source, writer, page, go_on)
