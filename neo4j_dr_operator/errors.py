@@ -256,6 +256,15 @@ class TargetAltered(ReplicationError):
     reason = "TargetAltered"
 
 
+class TargetReplaced(ReplicationError):
+    """The link stands in another database than the one in which it was made: its copy was loaded from a dump, say.
+
+    What it knows of elements there holds for the other one.
+    """
+
+    reason = "TargetReplaced"
+
+
 class TargetRestored(ReplicationError):
     """The target holds what a restore put there: it is a copy of no source until somebody asks for that."""
 

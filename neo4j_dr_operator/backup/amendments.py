@@ -24,7 +24,8 @@ class Amendments:
 
     def __init__(self, config: BackupConfig, start: Position, created: int, put: Callable[[Segment], None]) -> None:
         """``created``: ms since 1970; ``put`` is given every segment that is full."""
-        self._config, self._start, self._created, self._put = config, start, created, put
+        self._config, self._created, self._put = config, created, put
+        self.start = start
         self._writer: SegmentWriter | None = None
         self.position = start
         """After everything that was taken."""
@@ -62,10 +63,10 @@ class Amendments:
 
     def _header(self) -> Header:
         number, config = len(self.refs) + 1, self._config
-        begin = self.refs[-1].to if self.refs else self._start.text
+        begin = self.refs[-1].to if self.refs else self.start.text
         previous = self.refs[-1].sha256 if self.refs else None
         start = None if self.refs else Start(REASON)
-        database = self._start.database
+        database = self.start.database
         return Header(
             config.archive, config.epoch, config.site, number, database, begin, previous, start, self._created
         )

@@ -32,7 +32,7 @@ from neo4j_dr_operator.replication import scan, schema
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.reader import Reader
 from neo4j_dr_operator.replication.report import Problem
-from neo4j_dr_operator.replication.seed import Start
+from neo4j_dr_operator.replication.seed import Start, reached
 from neo4j_dr_operator.replication.stream import SourceFailure, from_source
 from neo4j_dr_operator.shipping.chain import Chain, Tail
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
@@ -70,7 +70,7 @@ class Snapshot:
     def __init__(self, config: BackupConfig, status: BackupStatus, patience: Patience, faults: Faults) -> None:
         """Nothing is sent yet. Raises errors of the configuration."""
         self._config, self._status, self._patience, self._faults = config, status, patience, faults
-        self._source = Database(config.source)
+        self._source, self._stream = Database(config.source), Database(config.source)
         self._bucket = Bucket(config.destination, config.timeout, config.encryption)
         self._chain = Chain(self._bucket, config.archive, config.epoch, config.encryption)
         self._vault = Vault(self._bucket, config.archive, config.encryption, patience.trouble)
@@ -128,12 +128,12 @@ class Snapshot:
 
     def _look(self) -> tuple[Position, int]:
         with from_source():
-            text, clock = self._source.row(_CLOCK)
+            text, clock = self._source.row(_CLOCK, leading=True)  # behind what any member has shown
         return Position.decode(text), clock
 
     @contextmanager
     def _reading(self, start: Position) -> Iterator[Reader]:
-        reader = Reader(self._source, start.text, BATCH, 1.0, self._feed)
+        reader = Reader(self._stream, start.text, BATCH, 1.0, self._feed)
         reader.start()
         try:
             yield reader
@@ -160,6 +160,7 @@ class Snapshot:
         cutter, at = Cutter(kind, 0), 0
         while at < end:
             try:
+                reached(self._source, amendments.start)
                 pages = iter(scan.Pages(self._source, query, prefix, range(at, end), chunks.SPAN))
                 while True:
                     with from_source():
@@ -249,6 +250,7 @@ class Snapshot:
         )
 
     def _rules(self) -> tuple[SchemaRef, ...]:
+        self._look()  # so that whoever answers has got there
         with from_source():
             found = schema.rules(self._source)
         return tuple(SchemaRef(rule.kind, rule.name, rule.statement, rule.lookup) for rule in found.values())

@@ -23,7 +23,7 @@ HEALED = ("PositionPruned", "CaptureInterrupted")
 """Causes that `automatic` covers."""
 DOUBTFUL = ("SourceReplaced", "SourceRestored")
 """Causes after which the standby may hold what the primary has lost."""
-MENDED = (*HEALED, *DOUBTFUL, "PositionLost", "TargetAltered", "LinkMissing")
+MENDED = (*HEALED, *DOUBTFUL, "PositionLost", "TargetAltered", "TargetReplaced", "LinkMissing")
 """What filling the standby anew mends."""
 
 

@@ -7,6 +7,7 @@ the server are not passed on, as many quote property values; the code says enoug
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -29,11 +30,12 @@ _UNAVAILABLE = (
     "Neo.TransientError.Database.DatabaseUnavailable",
     "Neo.ClientError.Database.DatabaseNotFound",
 )
+_CONSTRAINT = "Neo.ClientError.Schema.ConstraintValidationFailed"
 _EXACT: dict[str, tuple[type[errors.DatabaseError], str]] = {
     **dict.fromkeys(_READ_ONLY, (errors.ReadOnlyRefused, "the database is read-only")),
     **dict.fromkeys(_MEMORY, (errors.MemoryExhausted, "the transaction needs more memory than the server gives it")),
     **dict.fromkeys(_UNAVAILABLE, (errors.DatabaseUnreachable, "the database is not available")),
-    "Neo.ClientError.Schema.ConstraintValidationFailed": (
+    _CONSTRAINT: (
         errors.ConstraintViolated,
         "a constraint refused the write",
     ),
@@ -110,25 +112,36 @@ _PREFIX: tuple[tuple[str, type[errors.DatabaseError], str], ...] = (
         "the transaction was ended while it waited for a lock",
     ),
     ("Neo.DatabaseError.Transaction.", errors.StorageFailed, _STORAGE),
+    *(
+        (
+            f"Neo.ClientError.Transaction.InvalidBookmark{mixture}",
+            errors.TransientFailure,
+            "the database is another one than a moment ago",
+        )
+        for mixture in ("", "Mixture")
+    ),
     (
         "Neo.ClientError.Cluster.NotALeader",
         errors.TransientFailure,
         "another member leads the database now",
     ),
 )
-_CONNECTED = "still has relationships"
+_CONNECTED = re.compile(r"Cannot delete node<\d+>, because it still has relationships")
+"""How the server's word on a node with relationships begins. Those on other constraints quote what users have written,
+which may read as anything."""
 _PANIC = "needs to be restarted"
 _MISSING_ENTRY = "Unable to find the transaction entry"
 
 
 def _from_server(error: driver_errors.Neo4jError) -> errors.DatabaseError:
     code = error.code or ""
-    if _CONNECTED in (error.message or ""):
+    if code == _CONSTRAINT and _CONNECTED.match(error.message or ""):
         return errors.StillConnected("a node to delete still has relationships", code=code)
     if code in _EXACT:
         kind, text = _EXACT[code]
         return kind(f"{text} ({code})", code=code)
-    if _PANIC in (error.message or ""):
+    own = not code.startswith("Neo.ClientError.Statement.")  # what those say may quote the query's values
+    if own and _PANIC in (error.message or ""):
         return errors.StorageFailed(f"{_STORAGE} ({code})", code=code)
     if _MISSING_ENTRY in (error.message or ""):
         return errors.PositionLost(

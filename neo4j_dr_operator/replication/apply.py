@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from neo4j_dr_operator.graph import cypher
 from neo4j_dr_operator.graph.bolt_sync import Row, Transaction
 from neo4j_dr_operator.graph.columns import Ids
 from neo4j_dr_operator.graph.element_map import FlatMap, MapChange
+from neo4j_dr_operator.graph.values import mistaken
 from neo4j_dr_operator.replication import portions
 from neo4j_dr_operator.replication.fold import Net, Nodes, Properties, Relationships
 from neo4j_dr_operator.replication.link import LinkWriter
@@ -262,12 +263,11 @@ class Batch:
             self._count(len(part), query, x=prefix, a=part)
 
     def _unset(self, query: str, prefix: str, targets: list[int], properties: Sequence[Properties]) -> None:
-        """Empty the elements whose new values the server might take for their old ones.
+        """Empty the elements whose new values the server might take for their old ones, and would pass over.
 
-        5.26 passes over ``SET`` of -0.0 where 0.0 stands, and of one NaN over another: they compare as equal. In the
-        source the value was removed in between, or the element was another one, and both are folded away.
+        In the source the value was removed in between, or the element was another one, and both are folded away.
         """
-        hard = [target for target, row in zip(targets, properties, strict=True) if any(map(_same_but, row.values()))]
+        hard = [target for target, row in zip(targets, properties, strict=True) if any(map(mistaken, row.values()))]
         self._by_ids(query, prefix, hard)
 
     def _known(self, elements: FlatMap, ids: Sequence[int] | Ids) -> list[int]:
@@ -299,11 +299,6 @@ class Batch:
         if len(got) != wanted:
             raise errors.TargetAltered(f"the target took {len(got)} of {wanted} elements")
         return got
-
-
-def _same_but(value: Any) -> bool:
-    """Whether there is another value that compares as equal, or as unordered, and has other bits."""
-    return value.__class__ is float and (value == 0.0 or value != value)
 
 
 def _mapped(elements: FlatMap, ids: list[int]) -> Ids:

@@ -19,7 +19,10 @@ from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.stream import from_source
 
-_LOCK = f"MATCH (l:{LINK} {{link: $link}}) SET l.lock = $nonce RETURN collect(properties(l))"
+_LOCK = (
+    f"MATCH (l:{LINK} {{link: $link}}) SET l.lock = $nonce "
+    "RETURN collect(properties(l)), collect(split(elementId(l), ':')[1])"
+)
 _TAKE = f"MATCH (l:{LINK} {{link: $link}}) SET l += $values RETURN count(*)"
 
 
@@ -90,11 +93,12 @@ def _take(target: Database, name: str, epoch: int, barrier: Position) -> LinkSta
     if link.read(target, name) is None:
         return link.create(target, state)
     with target.transaction() as tx:
-        found = [LinkState.of(properties) for properties in tx.row(_LOCK, link=name, nonce=uuid.uuid4().hex)[0]]
+        links, homes = tx.row(_LOCK, link=name, nonce=uuid.uuid4().hex)
+        found = [LinkState.of(properties) for properties in links]
         if not found or not wanted(found[0], epoch):
             raise errors.Stale(f"link {name} was taken by another worker or a later epoch than {epoch}")
         before, seq = found[0], found[0].seq + 1
-        state = replace(state, target_db=before.target_db, seq=seq, gen=before.gen, gen_seq=seq)
+        state = replace(state, target_db=homes[0], seq=seq, gen=before.gen, gen_seq=seq)
         tx.row(_TAKE, link=name, values=state.properties())
         tx.commit()
     return state

@@ -37,7 +37,13 @@ SCHEMA = (
 """What the bookkeeping needs in a target, in commands that may be repeated."""
 
 _READ = f"OPTIONAL MATCH (l:{LINK} {{link: $link}}) RETURN elementId(l), properties(l)"
+_HOME = f"OPTIONAL MATCH (l:{LINK} {{link: $link}}) RETURN split(elementId(l), ':')[1]"
 _CREATE = f"CREATE (l:{BOOKKEEPING}:{LINK}) SET l = $values RETURN elementId(l)"
+_LEFT = (
+    f"OPTIONAL MATCH (r:{LOG}) WHERE r.link = $link AND r.seq >= 0 WITH coalesce(max(r.seq), 0) AS seq "
+    f"OPTIONAL MATCH (m:{MAP}) WHERE m.link = $link AND m.gen >= 0 RETURN seq, coalesce(max(m.gen) + 1, 0)"
+)
+_BEGIN = f"MATCH (l:{LINK} {{link: $link}}) SET l += $values RETURN count(*)"
 _CAS = (
     f"MATCH (l:{LINK} {{link: $link}}) SET l.lock = $nonce WITH l "
     "WHERE l.cursor = $cursor AND l.epoch = $epoch AND l.seq = $seq AND l.phase = $phase SET l += $new RETURN count(*)"
@@ -115,20 +121,35 @@ def read(database: Database, link: str) -> LinkState | None:
     return None if properties is None else LinkState.of(properties)
 
 
+def home(database: Database, state: LinkState) -> str:
+    """The id of the database that holds the link, whatever the link says."""
+    return str(database.row(_HOME, link=state.link)[0])
+
+
+def at_home(database: Database, state: LinkState) -> None:
+    """Raise :class:`errors.TargetReplaced` for a link in another database than the one in which it was made."""
+    found = home(database, state)
+    if found != state.target_db:
+        raise errors.TargetReplaced(
+            f"the target is database {found}, and link {state.link} was made in database {state.target_db}"
+        )
+
+
 def create(database: Database, state: LinkState) -> LinkState:
-    """Make the link node; the constraint lets only one worker do so. Raises :class:`errors.ConstraintViolated`."""
+    """Make the link node; the constraint lets only one worker do so. Raises :class:`errors.ConstraintViolated`.
+
+    A link of that name that was here before may have left rows behind: the new one begins where they are out of date,
+    to be deleted like any other that is.
+    """
     with database.transaction() as tx:
-        element = tx.row(_CREATE, values=state.properties())[0]
-        target = element.split(":")[1]
+        target = tx.row(_CREATE, values=state.properties())[0].split(":")[1]
         if target == state.source_db:
             raise errors.SameDatabase("source and target are the same database")
-        tx.row(
-            f"MATCH (l:{LINK} {{link: $link}}) SET l.targetDb = $target RETURN 1",
-            link=state.link,
-            target=target,
-        )
+        seq, gen = tx.row(_LEFT, link=state.link)
+        made = replace(state, target_db=target, seq=seq, gen_seq=seq, gen=gen)
+        tx.row(_BEGIN, link=state.link, values=made.properties())
         tx.commit()
-    return replace(state, target_db=target)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ cause                how it is seen
 SourceReplaced       the stream's positions carry the UUID of another database
 SourceRestored       the stream ends before the position (for :data:`PATIENCE` seconds, since a member of a cluster
                      may only lag behind), or has another transaction in its place
-PositionPruned       the log answers that it has no entry of the position any more
+PositionPruned       the log answers that it has no entry of the position any more, and begins after the position
 CaptureInterrupted   the position is refused, the database is the same, and its stream begins after the position
 ==================== ===============================================================================================
 
-After the first two the source may lack what the target holds, so nothing is healed without being asked for.
+After the first two the source may lack what the target holds, so nothing is healed without being asked for. The member
+that leads is asked for the ends: another one of a cluster may have been refusing because it lags, or prunes earlier.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def explained(source: Database, cursor: str, error: errors.DatabaseError) -> err
     if type(error) is not errors.PositionLost:
         return error
     try:
-        first, last = source.row(_ENDS)
+        first, last = source.row(_ENDS, leading=True)
     except errors.DatabaseError:
         return error  # the next attempt asks again
     return cause(Position.decode(cursor), Position.decode(first), Position.decode(last), error.code)
@@ -51,6 +52,11 @@ def cause(held: Position, first: Position, last: Position, code: str) -> errors.
     if last.tx < held.tx:
         return errors.SourceRestored(
             f"the change stream ends at transaction {last.tx}, and transaction {held.tx} was applied before", code=code
+        )
+    if code != _REFUSED and first.tx <= held.tx:
+        return errors.PositionLost(
+            f"one member's transaction log does not hold transaction {held.tx}; the stream begins at {first.tx}",
+            code=code,
         )
     if code != _REFUSED:
         return errors.PositionPruned(

@@ -23,6 +23,9 @@ TRANSACTION_BYTES = 32 << 20
 FIXED = 60
 """Bytes of a row beside its values."""
 
+Halves = tuple[list[Chunk], list[Chunk]]
+"""The same source transactions in two lists."""
+
 _COLUMNS = tuple(field.name for field in fields(Chunk) if field.name not in ("more", "cursor", "position", "size"))
 
 
@@ -107,7 +110,7 @@ def _light(chunk: Chunk) -> Iterator[Chunk]:
     yield part(chunk, first, len(chunk), held)
 
 
-def halves(chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[Chunk]] | None:
+def halves(chunks: Sequence[Chunk]) -> Halves | None:
     """The same source transactions in two lists; None when there is only one."""
     if len(chunks) > 1:
         middle = len(chunks) // 2

@@ -21,6 +21,7 @@ from neo4j_dr_operator.graph.cypher import BOOKKEEPING
 from neo4j_dr_operator.graph.element_map import FlatMap, MapChange
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.graph.values import tagged
+from neo4j_dr_operator.replication import scan
 from neo4j_dr_operator.replication.apply import select_nodes, select_relationships
 from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkWriter
@@ -150,7 +151,7 @@ def sweep(writer: LinkWriter) -> None:
 
 def _sweep(writer: LinkWriter, elements: FlatMap, end: str, here: str, prefix: str, *, node: bool) -> None:
     targets = elements.pairs()[1]
-    top = max(int(writer.database.row(end)[0]), int(targets.max()) + 1 if len(targets) else 0)
+    top = max(scan.end(writer.database, end), int(targets.max()) + 1 if len(targets) else 0)
     expected = np.zeros(top, bool)
     expected[targets] = True
     for first in range(0, top, _SWEEP):

@@ -48,8 +48,8 @@ class Note:
 
 
 def notes(database: Database) -> list[Note]:
-    """The restores whose graph stands in a database: at most one."""
-    return [Note(*each) for each in database.row(_NOTES)[0]]
+    """The restores whose graph stands in a database: at most one. A member that lags would not know of it yet."""
+    return [Note(*each) for each in database.row(_NOTES, leading=True)[0]]
 
 
 def check(target: Database, supersedes: str) -> Note | None:

@@ -20,6 +20,7 @@ from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, escaped, quote
 from neo4j_dr_operator.replication import stream
+from neo4j_dr_operator.replication.link import FROZEN, LinkState
 from neo4j_dr_operator.replication.report import Problem, Status
 from neo4j_dr_operator.replication.stream import from_source
 
@@ -28,6 +29,8 @@ BEHIND = 0.5
 """Seconds between two looks whether the copy is past the position behind which rules can be created."""
 ENDING = 2.0
 """Seconds that the last comparison of a link may take: its worker is waited for no longer."""
+DROPPING, HOLDING = 10.0, 15.0
+"""Seconds that dropping may take, and for which the link may be held meanwhile."""
 PATIENCE = 600.0
 """Seconds that building one constraint or index may take."""
 SAID = 1000
@@ -42,6 +45,10 @@ _INDEXES = (
 _MINE = f"MATCH (l:{LINK} {{link: $link}}) RETURN coalesce(l.schemaNames, [])"
 _NOTE = (
     f"MATCH (l:{LINK} {{link: $link}}) WHERE l.epoch = $epoch SET l.schemaNames = $names RETURN count(*)"  # ours only
+)
+_HOLD = (
+    f"MATCH (l:{LINK} {{link: $link}}) SET l.look = true WITH l WHERE l.epoch = $epoch AND l.phase <> $frozen "
+    "RETURN count(*)"
 )
 _REFUSALS = (errors.QueryFailed, errors.NotSupported, errors.ConstraintViolated, errors.TransientFailure)
 CONSTRAINT, INDEX = "CONSTRAINT", "INDEX"
@@ -139,19 +146,27 @@ def adopt(source: Database, target: Database, link: str, epoch: int) -> None:
     target.write(_NOTE, link=link, epoch=epoch, names=names)
 
 
-def suspend(target: Database, link: str, held: Rules | None = None) -> None:
+def suspend(target: Database, link: str, epoch: int, held: Rules | None = None) -> None:
     """Drop the constraints that the link has made, but those that are ``held``; may be repeated.
 
-    :func:`carry` makes them again: once the copy is exact, or past what they do not hold for.
+    :func:`carry` makes them again: once the copy is exact, or past what they do not hold for. Raises as it does.
     """
     mine = set(target.row(_MINE, link=link)[0])
     for key, rule in rules(target).items():
         if rule.kind == CONSTRAINT and rule.name in mine and not rule.same((held or {}).get(key)):
-            target.write(_drop(rule))
+            _drop(target, link, epoch, rule)
 
 
-def _drop(rule: Rule) -> str:
-    return f"DROP {rule.kind} {quote(rule.name)} IF EXISTS"
+def _drop(target: Database, link: str, epoch: int, rule: Rule) -> None:
+    """Drop it while the link is held at its epoch, so that nothing is dropped from what is being promoted.
+
+    A schema command may not stand in a transaction that writes, so the one that holds the link stands beside it, and is
+    rolled back. Raises :class:`errors.Stale` when the link is at another epoch, or frozen.
+    """
+    with target.transaction(HOLDING) as tx:
+        if tx.row(_HOLD, link=link, epoch=epoch, frozen=FROZEN)[0] != 1:
+            raise errors.Stale(f"link {link} has another epoch than {epoch}, or is frozen")
+        target.write(f"DROP {rule.kind} {quote(rule.name)} IF EXISTS", within=DROPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +178,21 @@ class Wanted:
     since: Mapping[Rule, int]
 
     @classmethod
-    def of(cls, source: Database, before: Wanted) -> Wanted:
+    def of(cls, source: Database, before: Wanted, link: LinkState) -> Wanted | None:
         """Look. A rule that is the same one as ``before`` holds since then.
 
-        The position is read after the rules: what is committed behind it, is committed under them.
+        None: this is not what ``link`` has followed up to where it is, but another database, an older state of it, or a
+        member that lags; what it has, or has not, says nothing. The position is read after the rules: what is committed
+        behind it, is committed under them.
         """
         with from_source():
             numbers = _lives(source)
-            head = stream.current(source).tx
-        since = {rule: before.since[rule] if before.numbers.get(rule) == at else head for rule, at in numbers.items()}
+            head = stream.current(source)
+        if head.database != link.source_db or head.tx < link.cursor_tx:
+            return None
+        since = {
+            rule: before.since[rule] if before.numbers.get(rule) == at else head.tx for rule, at in numbers.items()
+        }
         return cls(numbers, since)
 
     @property
@@ -197,10 +218,12 @@ def carry(
     names = sorted(mine | {rule.name for rule in create})
     if target.write(_NOTE, link=link, epoch=epoch, names=names)[0][0] != 1:
         raise errors.Stale(f"link {link} has another epoch than {epoch}")
-    commands = [(_drop(rule), rule) for rule in todo.drop] + [(escaped(rule.statement), rule) for rule in create]
-    for command, rule in commands:
+    for rule in (*todo.drop, *create):
         try:
-            target.write(command)
+            if rule in create:
+                target.write(escaped(rule.statement))
+            else:
+                _drop(target, link, epoch, rule)
         except _REFUSALS as error:
             problems.append(f"{rule}: {error.message}")
     return problems, [rule for rule in todo.create if rule not in create]
@@ -212,7 +235,7 @@ class SchemaKeeper(threading.Thread):
     def __init__(self, source: Endpoint, target: Endpoint, link: str, epoch: int, status: Status) -> None:
         super().__init__(name="schema", daemon=True)
         self._source = Database(source)
-        self._target = Database(target, timeout=PATIENCE)
+        self._target = Database(target, timeout=PATIENCE, leading=True)
         self._link, self._epoch, self._status = link, epoch, status
         self._wanted = Wanted({}, {})
         self._wake = threading.Event()
@@ -248,13 +271,16 @@ class SchemaKeeper(threading.Thread):
 
     def _once(self) -> float:
         """Compare; seconds until the next time."""
-        refused = self._refused.is_set()
-        self._refused.clear()
+        if (at := self._status.link) is None:
+            return BEHIND
         try:
-            source = Wanted.of(self._source, self._wanted)
-            if refused and (at := self._status.link) is not None:
+            source = Wanted.of(self._source, self._wanted, at)
+            if source is None:
+                return PERIOD
+            if self._refused.is_set():
+                self._refused.clear()
                 held = {key: rule for key, rule in source.rules.items() if source.since[rule] <= at.cursor_tx}
-                suspend(self._target, self._link, held)
+                suspend(self._target, self._link, self._epoch, held)
             problems, waiting = carry(source, self._target, self._link, self._epoch, self._past)
         except errors.DrError as error:
             self._source.close()

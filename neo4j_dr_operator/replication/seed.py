@@ -9,6 +9,7 @@ a copy: a page is compared with what stands in the target, and what differs is w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,15 +20,18 @@ from neo4j_dr_operator.graph.bolt_sync import Database, Transaction
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING
 from neo4j_dr_operator.graph.element_map import MapChange
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication import link, repair, schema, stream
+from neo4j_dr_operator.replication import link, lost, repair, schema, stream
 from neo4j_dr_operator.replication.apply import Batch, select_relationships
 from neo4j_dr_operator.replication.fold import Names, Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.scan import NODES, NODES_END, RELATIONSHIPS, RELATIONSHIPS_END, Page, Pages
+from neo4j_dr_operator.replication.scan import end as end_of
 from neo4j_dr_operator.replication.stream import from_source
 
 SPARSE = 50
 """A scan by ranges is refused when fewer than one id in this many is in use (beyond the first million)."""
+LAGGING = 0.25
+"""Seconds between two looks at a member that lags behind the scan's position."""
 ALIKE = 20
 """Pages without a difference after which the scan's place is noted all the same."""
 
@@ -54,7 +58,7 @@ class Start:
         """Look. Raises :class:`errors.UnsupportedIds` for ids too sparse to scan by ranges."""
         with from_source():
             position = stream.current(source)  # before the ends are read: what appears behind them is in the stream
-            ends = source.row(NODES_END)[0], source.row(RELATIONSHIPS_END)[0]
+            ends = end_of(source, NODES_END), end_of(source, RELATIONSHIPS_END)
             used = source.row(_COUNTS)
         for kind, end, count in zip(("node", "relationship"), ends, used, strict=True):
             if end > SPARSE * count + 1_000_000:
@@ -99,7 +103,8 @@ def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
     """
     start = Start.of(source)
     before = writer.state
-    if start.position.database == before.target_db:
+    here = link.home(writer.database, before)  # the copy may have been loaded into another database since
+    if start.position.database == here:
         raise errors.SameDatabase("source and target are the same database")
     refuse_empty(source, counts(writer.database))
     writer.write(
@@ -109,6 +114,7 @@ def begin_again(source: Database, writer: LinkWriter, reseed: str) -> None:
             cursor=start.position.text,
             cursor_tx=start.position.tx,
             source_db=start.position.database,
+            target_db=here,
             heartbeat=0,
             commit_millis=0,
             scan_nodes=0,
@@ -134,28 +140,46 @@ def refuse_empty(source: Database, held: tuple[int, int]) -> None:
         )
 
 
+def reached(source: Database, start: Position, pause: Callable[[float], object] = time.sleep) -> None:
+    """Wait until the member that answers has got as far as a scan's ``start``: what it shows from here on is no older.
+
+    Raises (as the source's) :class:`errors.SourceReplaced` when the scan was begun over another database, and
+    :class:`errors.SourceRestored` when the source stays behind for :data:`lost.PATIENCE` seconds.
+    """
+    tries = round(lost.PATIENCE / LAGGING)
+    with from_source():
+        for _ in range(tries):
+            now = stream.current(source)
+            if not now.same_stream(start):
+                raise errors.SourceReplaced(
+                    f"the source is database {now.database}, and the scan was begun over database {start.database}"
+                )
+            if now.tx >= start.tx:
+                return
+            pause(LAGGING)
+        raise errors.SourceRestored(
+            f"the change stream has ended before the scan's position, transaction {start.tx}, for {lost.PATIENCE:.0f} s"
+        )
+
+
 def scan(source: Database, writer: LinkWriter, page: int, go_on: Callable[[], bool]) -> bool:
     """Scan what is still missing, then leave the link in phase catching-up with its barrier.
 
     ``page``: most ids a transaction; ``go_on`` is called after each, False ends the scan early (and is the result).
-    Raises :class:`errors.SourceReplaced` (as the source's) when the scan was begun over another database.
+    Raises as :func:`reached`.
     """
     state = writer.state
-    with from_source():
-        now = stream.current(source)
-        if now.database != state.source_db:
-            raise errors.SourceReplaced(
-                f"the source is database {now.database}, and the scan was begun over database {state.source_db}"
-            )
+    reached(source, Position.decode(state.cursor))
+    if state.reseed:  # also behind the sweep: a constraint may have been made since, by what a dead worker had sent
+        schema.suspend(writer.database, state.link, state.epoch)
     if state.reseed and not state.swept:
-        schema.suspend(writer.database, state.link)
         repair.sweep(writer)
         writer.write(replace(writer.state, swept=True))
     scanning = _Scan(source, writer, page, go_on)
     if not (scanning.nodes() and scanning.relationships()):
         return False
     with from_source():
-        barrier = stream.current(source)
+        barrier = stream.current(source, leading=True)  # behind what any member has shown, also to workers before
     done = writer.state
     writer.write(
         replace(

@@ -46,12 +46,13 @@ COLLECTED_BYTES = 32 << 20
 FETCH = 2_000
 """Changes asked for at once while streaming: what follows the transaction is on its way when its end is seen."""
 WHOLE_SECONDS = 3600.0
-"""Time limit of streaming one large transaction: the link's own is meant for chunks."""
+"""Time limit of streaming one large transaction, and of a look at a whole graph: the link's own is meant for chunks."""
 
 
-def current(database: Database) -> Position:
-    """The position after everything committed so far."""
-    return Position.decode(database.row(CURRENT)[0])
+def current(database: Database, *, leading: bool = False) -> Position:
+    """The position after everything committed so far: as far as the member has got that answers, all of it with
+    ``leading``."""
+    return Position.decode(database.row(CURRENT, leading=leading)[0])
 
 
 def at_end(database: Database, cursor: str) -> bool:

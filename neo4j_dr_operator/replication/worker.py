@@ -22,7 +22,7 @@ from neo4j_dr_operator.replication.apply import apply
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.config import WorkerConfig
 from neo4j_dr_operator.replication.faults import Faults, Strikes
-from neo4j_dr_operator.replication.fold import folded
+from neo4j_dr_operator.replication.fold import Net, folded
 from neo4j_dr_operator.replication.heartbeat import Beat, Pulse
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.patience import Patience
@@ -39,6 +39,8 @@ from neo4j_dr_operator.replication.stream import SourceFailure
 log = logging.getLogger(__name__)
 
 TAKE_SECONDS = 0.2
+LEAST_CHANGES = 100
+"""A batch of no more than that is not made smaller because it took too long: a lock, or a dead way, is why."""
 RECORDS_VARIABLE = "NEO4J_DR_JOURNAL_RECORDS"
 """Environment variable for tests: compact the map's journal after so many records."""
 
@@ -68,7 +70,7 @@ class Worker:
         self._config = config
         self._faults = faults
         self.status = status
-        self._source, self._target = Database(config.source), Database(config.target)
+        self._source, self._target = Database(config.source), Database(config.target, leading=True)
         self.finishing = threading.Event()
         self.pulse = Pulse(config.source, self.status, lines, self._way_is_back)
         self._schema = schema.SchemaKeeper(config.source, config.target, config.link, config.epoch, self.status)
@@ -201,6 +203,8 @@ class Worker:
         writer = self._resume(note.restore) if note is not None else self._attached()
         restored.check(self._target, "")  # again: a restore that began meanwhile may not have seen the link
         anew = config.reseed not in ("", writer.state.reseed)
+        if not anew:
+            link.at_home(self._target, writer.state)
         source_restored = restored.check_source(self._source, writer.state, anew=anew)
         if anew:
             seed.begin_again(self._source, writer, config.reseed)
@@ -285,37 +289,51 @@ class Worker:
 
     def _apply(self, writer: LinkWriter, chunks: list[Chunk]) -> None:
         """Apply chunks in one transaction, exactly once, through whatever happens to the connection meanwhile; in more
-        where the target's memory does not do for one."""
+        where the target's memory, or the link's ``timeout``, does not do for one."""
         net = folded(chunks, idempotent=writer.state.phase == link.CATCHING_UP)
         before = writer.state.seq
         backoff = FIRST_BACKOFF
+        halves: portions.Halves | None = None
         while True:
             tried = time.monotonic()
             try:
-                writer.decide()
-                if writer.state.seq == before:
+                writer.decide()  # what was answered with an error may have gone in, too: it may have answered COMMIT
+                if writer.state.seq == before and halves is None:
                     apply(writer, net)
                 break
-            except (
-                *RETRIED,
-                errors.ReadOnlyRefused,
-                errors.ConstraintViolated,
-            ) as error:
-                problem: errors.DrError = error
-                if isinstance(error, errors.MemoryExhausted):
-                    if (halves := portions.halves(chunks)) is not None:
-                        for half in halves:
-                            self._apply(writer, half)
-                        return
-                    problem = portions.too_large(net.changes, net.size)
-                self._trouble(problem, tried)
+            except (*RETRIED, errors.ReadOnlyRefused, errors.ConstraintViolated) as error:
+                halves = self._smaller(chunks, net, error, time.monotonic() - tried)
+                memory = isinstance(error, errors.MemoryExhausted)
+                if memory and halves is not None:
+                    continue
+                self._trouble(portions.too_large(net.changes, net.size) if memory else error, tried)
                 if isinstance(error, errors.ConstraintViolated):
-                    self._schema.refused()
+                    self._refused(writer)
                 time.sleep(backoff * random.uniform(0.5, 1.0))
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
+        if writer.state.seq == before:
+            for half in halves or ():
+                self._apply(writer, half)
+            return
         self.status.changes += net.changes
         self.status.transactions += net.transactions
         self._well(writer)
+
+    def _smaller(
+        self, chunks: list[Chunk], net: Net, error: errors.DatabaseError, took: float
+    ) -> portions.Halves | None:
+        """The two halves of what was too much for the target's memory, or for the time that it has; else None."""
+        slow = isinstance(error, errors.DatabaseUnreachable) and took >= self._config.timeout
+        if isinstance(error, errors.MemoryExhausted) or (slow and net.changes > LEAST_CHANGES):
+            return portions.halves(chunks)
+        return None
+
+    def _refused(self, writer: LinkWriter) -> None:
+        """A constraint refused a batch. While the copy mixes states none that the link has made may stand."""
+        if writer.state.phase == link.CATCHING_UP:
+            schema.suspend(self._target, self._config.link, self._config.epoch)
+        else:
+            self._schema.refused()
 
 
 def main() -> int:

@@ -73,7 +73,7 @@ class Drain:
     def __init__(self, config: DrainConfig, status: DrainStatus, patience: Patience, faults: Faults) -> None:
         """Nothing is sent yet. Raises errors of the configuration."""
         self._config, self._status, self._patience, self._faults = config, status, patience, faults
-        self._target = Database(config.target)
+        self._target = Database(config.target, leading=True)
         self._bucket = Bucket(config.source, min(config.timeout, STORE_TIMEOUT), None)
         status.epoch = config.epoch
 

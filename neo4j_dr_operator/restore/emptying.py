@@ -13,7 +13,7 @@ from dataclasses import replace
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Transaction
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING, LINK, LOG, MAP, quote
-from neo4j_dr_operator.replication import schema, seed
+from neo4j_dr_operator.replication import scan, schema, seed
 from neo4j_dr_operator.replication.link import LinkState, LinkWriter
 from neo4j_dr_operator.replication.scan import NODES_END, RELATIONSHIPS_END
 
@@ -63,13 +63,13 @@ class _Pass:
         self._range(
             _RELATIONSHIPS,
             writer.relationship_prefix,
-            (writer.state.scan_rels, writer.database.row(RELATIONSHIPS_END)[0]),
+            (writer.state.scan_rels, scan.end(writer.database, RELATIONSHIPS_END)),
             lambda after: replace(writer.state, scan_rels=after),
         )
         self._range(
             _NODES,
             writer.node_prefix,
-            (writer.state.scan_nodes, writer.database.row(NODES_END)[0]),
+            (writer.state.scan_nodes, scan.end(writer.database, NODES_END)),
             lambda after: replace(writer.state, scan_nodes=after),
         )
 

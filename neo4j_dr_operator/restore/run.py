@@ -48,7 +48,7 @@ class Restore:
     def __init__(self, config: RestoreConfig, status: RestoreStatus, patience: Patience, faults: Faults) -> None:
         """Nothing is sent yet. Raises errors of the configuration."""
         self._config, self._status, self._patience, self._faults = config, status, patience, faults
-        self._target = Database(config.target)
+        self._target = Database(config.target, leading=True)
         self._bucket = Bucket(config.source, config.timeout, None)
 
     def run(self) -> None:

@@ -24,7 +24,7 @@ def make(endpoint: Endpoint, wanted: Sequence[SchemaRef], *, indexes: bool) -> l
         for rule in (Rule(ref.kind, ref.name, ref.statement, ref.lookup) for ref in wanted)
         if indexes or rule.kind == CONSTRAINT or rule.lookup
     }
-    with Database(endpoint, timeout=PATIENCE) as database:
+    with Database(endpoint, timeout=PATIENCE, leading=True) as database:
         todo = plan(source, rules(database), set())
         problems = list(todo.differs)
         for rule in todo.create:

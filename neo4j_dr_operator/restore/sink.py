@@ -30,8 +30,12 @@ class Patient(Protocol):
 
 
 def attach(database: Database, name: str, faults: Faults) -> LinkWriter:
-    """The link as the target has it, with its map. Raises :class:`errors.LinkMissing`."""
+    """The link as the target has it, with its map.
+
+    Raises :class:`errors.LinkMissing`, :class:`errors.TargetReplaced`.
+    """
     loaded = checkpoint.load(database, name)
+    link.at_home(database, loaded.state)
     writer = LinkWriter(database, loaded.state, loaded.elements, faults)
     writer.journal_records, writer.journal_bytes = loaded.records, loaded.record_bytes
     return writer
@@ -68,8 +72,11 @@ class Sink:
                 if checkpoint.due(writer):
                     checkpoint.save(writer)
                 break
-            except errors.MemoryExhausted:
-                raise
+            except errors.MemoryExhausted as error:
+                writer.decide()  # it may have answered a COMMIT that went in
+                if writer.state.seq == before:
+                    raise
+                self._patience.trouble(error)
             except errors.DatabaseError as error:
                 self._patience.trouble(error)
                 writer.database.close()

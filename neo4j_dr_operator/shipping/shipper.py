@@ -180,7 +180,7 @@ class Shipper:
         """The stream's current position, and the source's clock then (ms since 1970)."""
         with from_source():
             try:
-                text, clock = self._source.row(_CLOCK)
+                text, clock = self._source.row(_CLOCK, leading=True)
             except errors.NotSupported as error:
                 raise errors.ChangeCaptureDisabled("the source has no change data capture", code=error.code) from error
         return _decoded(text), clock
@@ -287,7 +287,7 @@ class Shipper:
         self._mark_at = time.monotonic() + self._config.interval
         try:
             end, clock = self._end_of_stream()
-            if end.tx <= segment.cursor.tx:
+            if end.tx == segment.cursor.tx and end.same_stream(segment.cursor):
                 segment.quiet(clock - MARGIN_MILLIS, time.time())
             self._chain.put_watermark(segment.tail)
             self._well()

@@ -53,7 +53,7 @@ class Side:
     def __init__(self, name: str, endpoint: Endpoint, patience: float) -> None:
         """``patience``: seconds for which a lost connection is tried again. Nothing is sent yet."""
         self.name, self.patience = name, patience
-        self.database = Database(endpoint, in_order=True)
+        self.database = Database(endpoint)
         self.identity = ""
         """The database's id, which is in its element ids."""
         self.widest = 1.0
@@ -80,13 +80,13 @@ class Side:
                     continue  # an element was deleted while it was read: read again
                 if not isinstance(error, RETRIED) or time.monotonic() >= end:
                     raise self._told(error) from error
-                self.database.close()
+                self.database.reconnect()
                 self._waiting.wait(PAUSE)
             else:
                 self._answered = True
                 return answer
 
-    def row(self, query: str, **params: object) -> Row:
+    def row(self, query: str, **params: Any) -> Row:
         """The one row of a reading query."""
         return self.ask(lambda database: database.row(query, **params))
 
@@ -110,7 +110,7 @@ class Side:
 
     def end(self, kind: Kind) -> int:
         """One more than the highest id in use."""
-        return int(self.row(_END[kind])[0])
+        return self.ask(lambda database: scan.end(database, _END[kind]))
 
     def pages(self, kind: Kind, ids: range, most: int) -> Iterator[tuple[range, Found]]:
         """The elements in a range of ids, in pages of at most so many ids and bounded bytes, read ahead."""
@@ -126,7 +126,7 @@ class Side:
                 if first == tried or not isinstance(error, RETRIED):
                     raise self._told(error) from error
                 tried = first
-                self.database.close()
+                self.database.reconnect()
                 self.row("RETURN 1")
 
     def some(self, kind: Kind, ids: Ids) -> Found:

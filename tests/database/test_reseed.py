@@ -92,6 +92,45 @@ def test_what_somebody_else_did_to_the_copy_is_undone(source: Neo4j, target: Neo
     assert_equal(source.query, target.query)
 
 
+def test_a_copy_that_was_loaded_into_another_database(source: Neo4j, target: Neo4j, start: Start) -> None:
+    """What a dump of the standby is once it was loaded: the same ids, in a database with another one of its own."""
+    followed(source, start, 3_000, 3_000)
+    ids = "MATCH (n:Old) RETURN n.uid AS uid, elementId(n) AS id ORDER BY uid"
+    before = target.query(ids)
+    target.query("MATCH (l:__Neo4jDRLink) SET l.targetDb = randomUUID()")
+    source.query("MATCH (n:Old {uid: 7}) SET n.z = 7")
+    refused = start("attach")
+    assert refused.ended() == 3
+    assert refused.report["error"]["reason"] == "TargetReplaced"
+    worker = start("attach", batch=500, reseed="loaded")
+    worker.caught_up()
+    assert_equal(source.query, target.query)
+    assert target.query(ids) == before, "nothing was made anew"
+
+
+def test_rows_of_a_link_that_is_gone_are_not_its_successors(source: Neo4j, target: Neo4j, start: Start) -> None:
+    environment = {"NEO4J_DR_JOURNAL_RECORDS": "4"}
+    prepare(source, 2_000, 2_000)
+    first = start(batch=400, environment=environment)
+    first.streaming()
+    first.caught_up()
+    assert first.finish() == 0
+    left = target.query("MATCH (n:__Neo4jDRLog|__Neo4jDRMap) RETURN DISTINCT labels(n) AS l")
+    assert len(left) == 2, "a journal and a map are left"
+    target.query("MATCH (l:__Neo4jDRLink) DELETE l")
+    source.query("MATCH (n:Old) WHERE n.uid % 7 = 0 DETACH DELETE n")
+    worker = start("seed", reseed="found")
+    worker.caught_up()
+    assert worker.errors == []
+    worker.kill()
+    source.query("UNWIND range(1, 60) AS i CREATE (:New {uid: i})-[:NEXT]->(:Old {uid: -i})")
+    again = start("attach")
+    again.caught_up()
+    source.query("MATCH (n:Old) WHERE n.uid % 5 = 0 SET n.z = 1 WITH n WHERE n.uid < 0 DETACH DELETE n")
+    again.caught_up()
+    assert_equal(source.query, target.query)
+
+
 def test_graphs_are_equal_however_often_reseeding_is_killed(source: Neo4j, target: Neo4j, start: Start) -> None:
     followed(source, start, 6_000, 6_000)
     source.query("CALL lab.cdc.configure({mode: 'OFF'})")

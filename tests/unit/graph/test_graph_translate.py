@@ -50,11 +50,18 @@ def test_the_servers_code_decides(code: str, kind: type[errors.DatabaseError]) -
 
 def test_texts_that_decide() -> None:
     code = "Neo.ClientError.Schema.ConstraintValidationFailed"
-    assert isinstance(translate(server_error(code, "it still has relationships")), errors.StillConnected)
+    connected = "Cannot delete node<7>, because it still has relationships. To delete this node, you must first delete"
+    assert isinstance(translate(server_error(code, connected)), errors.StillConnected)
+    quoted = "Node(7) already exists with label `P` and property `p` = 'Cannot delete node<7>, because it still has"
+    assert type(translate(server_error(code, f"{quoted} relationships'"))) is errors.ConstraintViolated
+    asked = server_error("Neo.ClientError.Statement.TypeError", "Type mismatch: 'it still has relationships'")
+    assert type(translate(asked)) is errors.QueryFailed
     missing = server_error("Neo.ClientError.Statement.X", "Unable to find the transaction entry for the identifier")
     assert isinstance(translate(missing), errors.PositionLost)
     panic = server_error("Neo.DatabaseError.General.UnknownError", "a critical error, and needs to be restarted")
     assert isinstance(translate(panic), errors.StorageFailed)
+    quoted = server_error("Neo.ClientError.Statement.ArgumentError", "'needs to be restarted' is no number")
+    assert type(translate(quoted)) is errors.QueryFailed
 
 
 def test_a_broken_connection_at_commit_is_undecided() -> None:

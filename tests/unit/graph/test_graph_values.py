@@ -14,7 +14,7 @@ from neo4j._codec.hydration.bolt.v2 import HydrationHandler
 from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
 
-from neo4j_dr_operator.graph.values import plain, tagged, untagged
+from neo4j_dr_operator.graph.values import mistaken, plain, tagged, untagged
 from neo4j_dr_operator.graph.wire import Structure, Traffic, undecoded
 
 FIXED = pytz.FixedOffset(-330)
@@ -82,3 +82,25 @@ def test_a_connection_is_told_to_leave_values_alone_and_counted() -> None:
     assert scope.dehydration_hooks.get_transformer(Date(2024, 1, 1)) is not None
     assert connection.socket.recv_into(bytearray(10), 10) == 9
     assert traffic.received == 9
+
+
+@pytest.mark.parametrize(
+    ("value", "is_mistaken"),
+    [
+        (0.0, True),
+        (-0.0, True),
+        (math.nan, True),
+        (1.5, False),
+        (0, False),
+        ("0.0", False),
+        (Structure(b"i", 1_698_539_400, 0, "Europe/Berlin"), True),
+        (untagged({"datetime": [1_698_539_400, 0, "Europe/Berlin"]}), True),
+        (Structure(b"d", 1_698_539_400, 0), False),
+        (DateTime(2023, 10, 29, 2, 30), False),
+        ([1.5, -0.0], True),
+        ([1.5, 2.5], False),
+        ([Structure(b"i", 1_698_539_400, 0, "Europe/Berlin")], True),
+    ],
+)
+def test_values_that_a_server_takes_for_others(value: Any, is_mistaken: bool) -> None:
+    assert mistaken(value) is is_mistaken

@@ -25,6 +25,7 @@ def at(tx: int, database: str = "a") -> Position:
         (at(50), at(1), at(49), REFUSED, errors.SourceRestored),
         (at(50), at(60), at(99), SCAN, errors.PositionPruned),
         (at(50), at(60), at(99), "Neo.ClientError.General.UnknownError", errors.PositionPruned),
+        (at(50), at(50), at(99), SCAN, errors.PositionLost),
         (at(50), at(60), at(99), REFUSED, errors.CaptureInterrupted),
         (at(50), at(40), at(99), REFUSED, errors.SourceRestored),
     ],

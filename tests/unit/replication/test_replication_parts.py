@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from neo4j_dr_operator import errors
+from neo4j_dr_operator.graph.bolt_sync import Database
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.replication import schema
 from neo4j_dr_operator.replication.config import WorkerConfig
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.handover import wanted
 from neo4j_dr_operator.replication.link import CATCHING_UP, FROZEN, HANDOVER, STREAMING, LinkState
 from neo4j_dr_operator.replication.report import Problem, Status
-from neo4j_dr_operator.replication.schema import Rule, plan
+from neo4j_dr_operator.replication.schema import Rule, Wanted, plan
 from neo4j_dr_operator.replication.stream import SourceFailure
 
 STATE = LinkState("primary>secondary", 3, STREAMING, "cursor", 17, "uuid-a", "uuid-b", seq=4)
@@ -121,6 +124,20 @@ def test_the_schema_plan_touches_only_what_the_link_made() -> None:
     broken = Rule("INDEX", "i", "s", failed=True)
     assert plan({"i": rule("i")}, {"i": broken}, {"i"}).differs == ("index i could not be built in the target",)
     assert plan(source, source, {"i"}).create == ()
+
+
+@pytest.mark.parametrize(
+    ("database", "tx", "says"),
+    [("uuid-a", 17, True), ("uuid-a", 99, True), ("uuid-a", 16, False), ("uuid-other", 99, False)],
+)
+def test_only_what_the_link_has_followed_says_what_its_schema_is(
+    monkeypatch: pytest.MonkeyPatch, database: str, tx: int, says: bool
+) -> None:
+    """A primary that came back empty, or taken back, has no constraints: that is no reason to drop the standby's."""
+    monkeypatch.setattr(schema, "_lives", lambda _: {})
+    monkeypatch.setattr(schema.stream, "current", lambda _: Position("", 5, database, tx, 0, 0))
+    found = Wanted.of(cast(Database, None), Wanted({}, {}), STATE)
+    assert (found is not None) is says
 
 
 def test_lookup_indexes_are_compared_by_what_they_are_for() -> None:
