@@ -16,6 +16,7 @@ from neo4j_dr_operator.failover.secondaries import (
     Layout,
     LayoutRefused,
     as_pair,
+    exchanged,
     inherit,
     kept,
     lay_out,
@@ -49,7 +50,7 @@ class Several:
         stored = self._writer.status.get("secondaryClusters") or []
         entries = inherit(spec.secondary_clusters, stored)
         self.told = {"secondaryClusters": kept(entries, stored)}
-        wrong = unknown(entries)
+        wrong = unknown(entries) or exchanged(spec.secondary_clusters, stored)
         if wrong is not None:
             raise LayoutRefused(wrong)
         own = spec.cross_region.primary_region or regions.get(spec.primary_cluster_ref)
