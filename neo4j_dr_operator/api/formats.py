@@ -156,12 +156,12 @@ KmsKey = Annotated[
     str,
     Field(min_length=1, max_length=512),
     Form(
-        r"^(arn:aws(-[a-z]+)*:kms:[a-z]{2,}(-[a-z]+)+-[0-9]+:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]+|"
-        r"(alias/)?[A-Za-z0-9][A-Za-z0-9_-]*)$",
-        "must be arn:aws:kms:REGION:ACCOUNT:key/ID with an account of 12 digits, alias/NAME, or the id of a key",
+        r"^(arn:aws(-[a-z]+)*:kms:[a-z]{2,}(-[a-z]+)+-[0-9]+:[0-9]{12}:key/[A-Za-z0-9_-]+|[A-Za-z0-9][A-Za-z0-9_-]*)$",
+        "must be arn:aws:kms:REGION:ACCOUNT:key/ID with an account of 12 digits, or the id of a key; no alias, because "
+        "the store answers with the key behind it, and that answer has to prove which key was used",
     ),
 ]
-"""A key of the store's key management: an ARN, ``alias/NAME``, or a key id."""
+"""A key of the store's key management: an ARN or a key id, which are what a store answers with."""
 
 VpcId = Annotated[
     str,

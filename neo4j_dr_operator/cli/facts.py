@@ -222,7 +222,7 @@ def _places(recovery: Document) -> list[tuple[str, str, str | None]]:
     for item in raw.items(spec, "secondaryClusters"):
         name = raw.text(item, "name")
         inherited = known.get(name, {})
-        cluster = raw.text(item, "clusterRef") or raw.text(inherited, "clusterRef")
+        cluster = raw.text(inherited, "clusterRef") or raw.text(item, "clusterRef")
         if name is not None and cluster is not None and cluster not in [place[1] for place in found]:
             region = raw.text(item, "region") or raw.text(inherited, "region")
             found.append((raw.text(inherited, "site") or name, cluster, region))

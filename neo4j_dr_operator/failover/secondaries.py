@@ -62,13 +62,17 @@ class Layout:
 
 
 def inherit(items: Sequence[SecondaryCluster], known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """`status.secondaryClusters`: each item of the spec with what it names, else what was known of its name."""
+    """`status.secondaryClusters`: each item of the spec with what it names, else what was known of its name.
+
+    A cluster that is known stays: what `exchanged` finds is never taken over.
+    """
     before = {str(entry.get("name")): entry for entry in known}
     made = []
     for item in items:
         own = {"clusterRef": item.cluster_ref, "region": item.region, "priority": item.priority}
         old = before.get(item.name, {})
         merged = {key: own[key] if own[key] is not None else old.get(key) for key in INHERITED}
+        merged["clusterRef"] = old.get("clusterRef") or item.cluster_ref
         made.append({"name": item.name, **{key: value for key, value in merged.items() if value is not None}})
     return made
 
@@ -79,6 +83,22 @@ def unknown(entries: Sequence[Mapping[str, Any]]) -> str | None:
     if not names:
         return None
     return f"spec.secondaryClusters: {', '.join(names)}: clusterRef is needed, since nothing is known of that name yet"
+
+
+def exchanged(items: Sequence[SecondaryCluster], known: Sequence[Mapping[str, Any]]) -> str | None:
+    """What to say of an item that names another cluster than its name is known with, or None.
+
+    The API server sees that only where the item named its cluster before: an inherited one is not in the spec.
+    """
+    before = {str(entry.get("name")): entry.get("clusterRef") for entry in known}
+    for item in items:
+        old = before.get(item.name)
+        if old and item.cluster_ref not in (None, old):
+            return (
+                f"spec.secondaryClusters: {item.name}: clusterRef is {item.cluster_ref}, but the standby of that name "
+                f"is {old} and cannot be exchanged: put {old} back, or give {item.cluster_ref} a name of its own"
+            )
+    return None
 
 
 def kept(entries: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -95,7 +115,7 @@ def clusters_named(body: Mapping[str, Any]) -> set[str]:
     known = {entry.get("name"): entry.get("clusterRef") for entry in status.get("secondaryClusters") or []}
     items = spec.get("secondaryClusters") or []
     named = [spec.get("primaryClusterRef"), spec.get("secondaryClusterRef")]
-    return {name for name in [*named, *(i.get("clusterRef") or known.get(i.get("name")) for i in items)] if name}
+    return {name for name in [*named, *(known.get(i.get("name")) or i.get("clusterRef") for i in items)] if name}
 
 
 def regions_of(
@@ -232,10 +252,15 @@ def as_pair(spec: DisasterRecoverySpec, layout: Layout) -> DisasterRecoverySpec:
 
 
 def layout_of(
-    spec: DisasterRecoverySpec, entries: Sequence[Mapping[str, Any]], regions: Mapping[str, str], pinned: str = ""
+    spec: DisasterRecoverySpec,
+    entries: Sequence[Mapping[str, Any]],
+    stored: Sequence[Mapping[str, Any]],
+    regions: Mapping[str, str],
+    pinned: str = "",
 ) -> Layout:
-    """The layout of the entries of `inherit`; `regions` and `pinned` as above. Raises LayoutRefused."""
-    wrong = unknown(entries)
+    """The layout of the entries that `inherit` made of `stored`; `regions` and `pinned` as above. Raises
+    LayoutRefused."""
+    wrong = unknown(entries) or exchanged(spec.secondary_clusters or [], stored)
     if wrong is not None:
         raise LayoutRefused(wrong)
     own = spec.cross_region.primary_region or regions.get(spec.primary_cluster_ref)
@@ -250,5 +275,6 @@ def pair_of(body: Mapping[str, Any], regions: Mapping[str, str]) -> DisasterReco
     spec, status = DisasterRecoverySpec.read(body.get("spec") or {}), body.get("status") or {}
     if spec.secondary_clusters is None:
         return spec
-    entries = inherit(spec.secondary_clusters, status.get("secondaryClusters") or [])
-    return as_pair(spec, layout_of(spec, entries, regions, (status.get("control") or {}).get("secondary") or ""))
+    stored = status.get("secondaryClusters") or []
+    entries, pinned = inherit(spec.secondary_clusters, stored), (status.get("control") or {}).get("secondary") or ""
+    return as_pair(spec, layout_of(spec, entries, stored, regions, pinned))

@@ -41,7 +41,7 @@ class Several:
         stored = self._writer.status.get("secondaryClusters") or []
         entries = inherit(spec.secondary_clusters, stored)
         self.told = {"secondaryClusters": kept(entries, stored)}
-        self._layout = layout_of(spec, entries, regions, state.secondary if state is not None else "")
+        self._layout = layout_of(spec, entries, stored, regions, state.secondary if state is not None else "")
         names = [entry["name"] for entry in entries]
         self.told = {"secondaryClusters": [each for each in kept(entries, stored) if each["name"] in names]}
         return as_pair(spec, self._layout)

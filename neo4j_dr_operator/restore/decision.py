@@ -300,7 +300,7 @@ def sites_of(body: Mapping[str, Any]) -> dict[str, str]:
     for item in spec.get("secondaryClusters") or []:
         entry = known.get(item.get("name"), {})
         site = entry.get("site") or item.get("name")
-        names[str(site)] = item.get("clusterRef") or entry.get("clusterRef")
+        names[str(site)] = entry.get("clusterRef") or item.get("clusterRef")
     return {site: str(name) for site, name in names.items() if name}
 
 

@@ -205,6 +205,11 @@ def test_several_standbys_are_remembered_by_name(plane: ControlPlane) -> None:
     plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", json.dumps(fragment))
     condition(plane, what, "Ready", "ReferenceUnresolved")
     assert inherited(plane, what) == [held(west)], "the item inherits"
+    fragment["spec"]["secondaryClusters"][0]["clusterRef"] = "another-cluster"
+    plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", json.dumps(fragment))
+    message = condition(plane, what, "Ready", "InvalidTopology")["message"]
+    assert "clusterRef is another-cluster, but the standby of that name is secondary-cluster-west" in message
+    assert inherited(plane, what) == [held(west)], "what it inherited is not exchanged"
     unknown = json.dumps({"spec": {"secondaryClusters": [{"name": "nobody-knows"}]}})
     refused = plane.kubectl("-n", NAMESPACE, "patch", *what.split("/"), "--type=merge", "-p", unknown, check=False)
     assert "clusterRef" in refused.stderr

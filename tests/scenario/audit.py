@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.rights import Right
+
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -36,6 +38,18 @@ class Requests:
     def reads(self) -> Counter[str]:
         """How often what was read; a watch that goes on is none."""
         return Counter(self._words(e) for e in self.since() if e["verb"] not in WRITES and e["verb"] != "watch")
+
+    def rights(self) -> set[Right]:
+        """What it took to be answered."""
+        return {
+            (
+                what.get("apiGroup", ""),
+                "/".join(filter(None, (what["resource"], what.get("subresource")))),
+                entry["verb"],
+            )
+            for entry in self.since()
+            if "resource" in (what := entry["objectRef"])
+        }
 
     @staticmethod
     def _words(entry: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab import S3, ControlPlane, Lab, Neo4j, Proxies
+from tests.rights import used
+from tests.scenario.audit import Requests
 from tests.scenario.world import World, wait_for, world
 
 pytest_plugins = ["lab.fixtures"]
@@ -33,7 +35,9 @@ def plane(lab: Lab, neo4j_pair: tuple[Neo4j, Neo4j], s3: S3, control_plane: Cont
 def dr(lab: Lab, plane: ControlPlane, databases: tuple[Neo4j, Neo4j], s3: S3, tmp_path: Path) -> Iterator[World]:
     """A fresh world; the test sets it up and starts the operator."""
     with world(plane, databases, s3, tmp_path, lab.run.ports.free()) as made:
+        seen = Requests(plane.audit_log, made.namespace)
         yield made
+    assert seen.rights() <= used(), "a call that tests/rights.py does not see: the chart gives no right to it"
 
 
 @pytest.fixture

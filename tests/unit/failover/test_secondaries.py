@@ -16,6 +16,7 @@ from neo4j_dr_operator.failover.secondaries import (
     Standby,
     as_pair,
     clusters_named,
+    exchanged,
     inherit,
     kept,
     lay_out,
@@ -51,6 +52,23 @@ def test_what_an_item_says_wins() -> None:
     assert inherit([SecondaryCluster(name="x", priority=1)], known) == [
         {"name": "x", "clusterRef": "old", "region": "r", "priority": 1}
     ]
+
+
+def test_a_cluster_is_not_exchanged_in_two_steps() -> None:
+    """The guide's fragment leaves the reference out of the spec; then the API server has nothing to compare."""
+    known = inherit(items(manifest("multi-region setup")), [])
+    without = items(find("resource scaling", "yaml")[0].text)
+    known = inherit(without, known)
+    assert exchanged(without, known) is None
+    other = [each.model_copy(update={"cluster_ref": "another-cluster"}) for each in without]
+    said = exchanged(other, known)
+    assert said is not None
+    assert "secondary-us-west: clusterRef is another-cluster" in said
+    assert "secondary-cluster-west and cannot be exchanged" in said
+    assert inherit(other, known) == known, "what is told stays, so the next look refuses it as well"
+    same = [each.model_copy(update={"cluster_ref": "secondary-cluster-west"}) for each in without]
+    assert exchanged(same, known) is None
+    assert exchanged(other, []) is None, "a name that was taken away is free again"
 
 
 def spec(replication: dict[str, Any] | None = None, **other: Any) -> DisasterRecoverySpec:
@@ -165,6 +183,8 @@ def test_clusters_are_named_also_where_they_are_inherited() -> None:
         "status": {"secondaryClusters": [{"name": "b", "clusterRef": "cb"}, {"name": "gone", "clusterRef": "cg"}]},
     }
     assert clusters_named(body) == {"p", "ca", "cb"}
+    items[1]["clusterRef"] = "other"
+    assert clusters_named(body) == {"p", "ca", "cb"}, "an exchange is refused"
     assert clusters_named({"spec": {"primaryClusterRef": "p", "secondaryClusterRef": "s"}}) == {"p", "s"}
 
 

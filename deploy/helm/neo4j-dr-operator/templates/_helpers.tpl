@@ -36,7 +36,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "operator.rules" -}}
 - apiGroups: [neo4j.neo4j.com]
   resources: [neo4jdisasterrecoveries, neo4jenterpriseclusters, neo4jrestores]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
+- apiGroups: [neo4j.neo4j.com]
+  resources: [neo4jdisasterrecoveries, neo4jenterpriseclusters]
+  verbs: [patch]
 - apiGroups: [neo4j.neo4j.com]
   resources: [neo4jdisasterrecoveries/status, neo4jenterpriseclusters/status, neo4jrestores/status]
   verbs: [patch]
@@ -48,5 +51,5 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}
