@@ -43,7 +43,7 @@ from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
-from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
+from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter, asked
 from neo4j_dr_operator.failover.telling import News, Teller
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
@@ -219,26 +219,31 @@ class RecoveryController:
         self._load()
         self._aside.step()
         self._desired = None
+        body = self._writer.body
+        wrong: tuple[str, str] | None = None
         try:
-            spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
-            regions = regions_of(self._wiring.cluster, self.namespace, self._writer.body)
+            spec = DisasterRecoverySpec.read(body.get("spec") or {})
+            regions = regions_of(self._wiring.cluster, self.namespace, body)
             spec = self._several.pair_of(spec, self._state, regions)
             clusters = await self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
             await self._references.follow(spec, clusters)
             again = min(await self._several.follow(spec), self._references.due)
         except ValidationError as error:
-            return await self._not_ready("InvalidSpec", _first_error(error))
+            wrong = "InvalidSpec", _first_error(error)
         except DrError as error:
             if isinstance(error, KubernetesError):
                 raise
-            return await self._not_ready(error.reason, error.message)
+            wrong = error.reason, error.message
+        if asked(self._writer.body) != asked(body) or self._writer.status.get("control") != self._control:
+            return 0.0  # an event came meanwhile: spec, owners, generation and state of a round are of one moment
+        if wrong is not None:
+            return await self._not_ready(*wrong)
         self._spec = spec
         self._pulse.keeper = self._executor.keeper = self._references.keeper
         check = spec.failover.health_check
         self._pulse.term = self._executor.term = term_for(check.interval.seconds, check.consecutive_failures)
-        self._pulse.start()
-        self._load()  # again: while the references were followed, another operator may have stored; no await from here
-        desired = desired_of(self._writer.body, spec, clusters)
+        self._pulse.start()  # no await from here until the state is stored
+        desired = desired_of(body, spec, clusters)
         state = self._state = self._several.pinned(self._state or ControlState())
         seen = self._see(desired)
         state = self._archivist.keep(state, spec, seen, self._report.shipping)  # counts once it is stored, not before

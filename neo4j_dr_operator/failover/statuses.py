@@ -90,7 +90,7 @@ def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
 
 
-def _asked(body: Mapping[str, Any]) -> Any:
+def asked(body: Mapping[str, Any]) -> Any:
     """What a body asks for, and who asked: everything in it but its status and the traces of writing that."""
     meta = body.get("metadata") or {}
     owners = [item for item in meta.get("managedFields") or [] if item.get("subresource") != "status"]
@@ -128,7 +128,7 @@ class StatusWriter:
         if self._version and int(body["metadata"]["resourceVersion"]) < int(self._version):
             return False
         status = body.get("status") or {}
-        news = status != self.status or _asked(body) != _asked(self.body)
+        news = status != self.status or asked(body) != asked(self.body)
         self.body, self.status, self._version = body, status, body["metadata"]["resourceVersion"]
         self._pruned = None if news else self._pruned
         return news
@@ -140,7 +140,7 @@ class StatusWriter:
         known, version = self._clusters.get(name), body["metadata"]["resourceVersion"]
         if known is not None and int(version) < int(known.version):
             return False
-        made = _Cluster(version, body.get("status") or {}, _asked(body))
+        made = _Cluster(version, body.get("status") or {}, asked(body))
         if known is not None and (made.status, made.asked) == (known.status, known.asked):
             self._clusters[name] = replace(known, version=version)
             return False
@@ -216,7 +216,7 @@ class StatusWriter:
             return False
         kept = stored.get("status") or {}
         pruned = status if changes(kept, status) else None
-        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, _asked(stored), pruned)
+        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, asked(stored), pruned)
         return True
 
     async def consume(self, action: Consume, cluster: str | None) -> None:
