@@ -234,7 +234,7 @@ class RecoveryController:
             if isinstance(error, KubernetesError):
                 raise
             wrong = error.reason, error.message
-        if asked(self._writer.body) != asked(body) or self._writer.status.get("control") != self._control:
+        if asked(self._writer.body) != asked(body) or self._overtaken():
             return 0.0  # an event came meanwhile: spec, owners, generation and state of a round are of one moment
         if wrong is not None:
             return await self._not_ready(*wrong)
@@ -262,6 +262,7 @@ class RecoveryController:
         self._state = decision.state
         if moved:
             self._moved(state, decision)
+        if moved or self._overtaken():
             return 0.0
         self._act(decision)
         self._restless = due.under_way(decision, seen)
@@ -270,14 +271,18 @@ class RecoveryController:
 
     def _load(self) -> None:
         """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
-        control = self._writer.status.get("control")
-        if self._state is None or control != self._control:
+        if self._state is None or self._overtaken():
+            control = self._writer.status.get("control")
             self._state = ControlState.model_validate(control) if control else ControlState()
             self._control = control
 
     def _stored(self) -> None:
-        """The status, and in it the state, is what this operator has just stored."""
-        self._control = self._writer.status.get("control")
+        """The state is what this operator has just stored, whatever an event says before the answer is here."""
+        self._control = self._writer.control
+
+    def _overtaken(self) -> bool:
+        """Whether the stored state is not the one that this operator took or stored last: then that is no more."""
+        return bool(self._writer.status.get("control") != self._control)
 
     def _now(self, state: ControlState) -> Now:
         key = (state.operation.epoch, state.operation.step) if state.operation is not None else None

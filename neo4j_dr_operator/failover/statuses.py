@@ -115,6 +115,8 @@ class StatusWriter:
         self._api, self._namespace, self._name = api, namespace, name
         self.body: Mapping[str, Any] = {}
         self.status: Mapping[str, Any] = {}
+        self.control: Any = None
+        """The machine's state as stored with the last status; `status` may hold what another operator made of it."""
         self._version = ""
         self._pruned: Mapping[str, Any] | None = None
         """What was stored last, if definitions older than this operator kept only a part of it."""
@@ -167,6 +169,7 @@ class StatusWriter:
         """
         wanted, made_from = _steady(status), self.status.get("control")
         if not changes(_steady(self.status), wanted) or wanted == self._pruned:
+            self.control = made_from
             return True
         for _ in range(5):
             try:
@@ -181,6 +184,7 @@ class StatusWriter:
                     return False
         else:
             return False
+        self.control = (stored.get("status") or {}).get("control")
         if self._know(stored):
             self._pruned = wanted if changes(_steady(self.status), wanted) else None
         return True

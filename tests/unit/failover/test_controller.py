@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import pytest
 from fake_api import NAMESPACE, RECOVERY, FakeApi
 from machine_inputs import following
 
@@ -93,3 +94,25 @@ def test_a_new_request_and_its_generation_are_told_in_one() -> None:
     status = world.api.written[0]
     complete = next(each for each in status["conditions"] if each["type"] == "SyncComplete")
     assert (status["observedGeneration"], complete["status"]) == (2, "False")
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_state_that_was_moved_on_before_the_answer_came_is_taken_over(moved: bool) -> None:
+    """Otherwise the next round writes an older epoch over it."""
+    newer = following(epoch=4, active="secondary").model_dump(mode="json", by_alias=True, exclude_none=True)
+    request = {"failover": {"target": "secondary"}} if moved else {"replication": {"interval": "30s"}}
+    world = World(following(epoch=2), {})
+    world.api.between["secret"] = world.event(spec=request)
+
+    async def until() -> None:
+        world.api.between[f"patch {RECOVERY}"] = world.event(status={"control": newer}, metadata={"labels": {"a": "b"}})
+        await world.api.stored.wait()
+        rounds = world.api.calls.count(f"patch {RECOVERY}")
+        while world.api.calls.count(f"patch {RECOVERY}") == rounds:
+            world.api.stored.clear()
+            world.event(spec={"failover": {"automatic": True}})()
+            await world.api.stored.wait()
+
+    world.running(until)
+    epochs = [status["control"]["epoch"] for status in world.api.written]
+    assert (epochs[0], world.body["status"]["control"]["epoch"]) == (2, 4), epochs
