@@ -44,7 +44,7 @@ from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
-from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter
+from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter, asked
 from neo4j_dr_operator.failover.telling import News, Teller
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
@@ -219,27 +219,32 @@ class RecoveryController:
         """One round; gives the seconds until the next one, zero when the state moved."""
         self._load()
         self._aside.step()
-        self._desired = asked = None
+        self._desired = read = None
+        body = self._writer.body
+        wrong: tuple[str, str] | None = None
         try:
-            asked = spec = DisasterRecoverySpec.read(self._writer.body.get("spec") or {})
-            regions = regions_of(self._wiring.cluster, self.namespace, self._writer.body)
+            read = spec = DisasterRecoverySpec.read(body.get("spec") or {})
+            regions = regions_of(self._wiring.cluster, self.namespace, body)
             spec = self._several.pair_of(spec, self._state, regions)
             clusters = await self._references.clusters(spec, first=self._state is None or self._state.epoch == 0)
             await self._references.follow(spec, clusters)
             again = min(await self._several.follow(spec), self._references.due)
         except ValidationError as error:
-            return await self._not_ready(("InvalidSpec", f"spec.{first_error(error)}"), asked)
+            wrong = "InvalidSpec", f"spec.{first_error(error)}"
         except DrError as error:
             if isinstance(error, KubernetesError):
                 raise
-            return await self._not_ready((error.reason, error.message), asked)
+            wrong = error.reason, error.message
+        if asked(self._writer.body) != asked(body) or self._overtaken():
+            return 0.0  # an event came meanwhile: spec, owners, generation and state of a round are of one moment
+        if wrong is not None:
+            return await self._not_ready(wrong, read)
         self._spec = spec
         self._pulse.keeper = self._executor.keeper = self._references.keeper
         check = spec.failover.health_check
         self._pulse.term = self._executor.term = term_for(check.interval.seconds, check.consecutive_failures)
-        self._pulse.start()
-        self._load()  # again: while the references were followed, another operator may have stored; no await from here
-        desired = desired_of(self._writer.body, spec, clusters)
+        self._pulse.start()  # no await from here until the state is stored
+        desired = desired_of(body, spec, clusters)
         state = self._state = self._several.pinned(self._state or ControlState())
         seen = self._see(desired)
         state = self._archivist.keep(state, spec, seen, self._report.shipping)  # counts once it is stored, not before
@@ -258,6 +263,7 @@ class RecoveryController:
         self._state = decision.state
         if moved:
             self._moved(state, decision)
+        if moved or self._overtaken():
             return 0.0
         self._act(decision)
         self._restless = due.under_way(decision, seen)
@@ -266,14 +272,18 @@ class RecoveryController:
 
     def _load(self) -> None:
         """Take the state from the stored status, once, and whenever it is not the one this operator stored last."""
-        control = self._writer.status.get("control")
-        if self._state is None or control != self._control:
+        if self._state is None or self._overtaken():
+            control = self._writer.status.get("control")
             self._state = ControlState.model_validate(control) if control else ControlState()
             self._control = control
 
     def _stored(self) -> None:
-        """The status, and in it the state, is what this operator has just stored."""
-        self._control = self._writer.status.get("control")
+        """The state is what this operator has just stored, whatever an event says before the answer is here."""
+        self._control = self._writer.control
+
+    def _overtaken(self) -> bool:
+        """Whether the stored state is not the one that this operator took or stored last: then that is no more."""
+        return bool(self._writer.status.get("control") != self._control)
 
     def _now(self, state: ControlState) -> Now:
         key = (state.operation.epoch, state.operation.step) if state.operation is not None else None

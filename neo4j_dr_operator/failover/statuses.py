@@ -99,7 +99,7 @@ def _steady_shipping(status: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "shippedAt": str(shipping.get("shippedAt"))[:15]}
 
 
-def _asked(body: Mapping[str, Any]) -> Any:
+def asked(body: Mapping[str, Any]) -> Any:
     """What a body asks for, and who asked: everything in it but its status and the traces of writing that."""
     meta = body.get("metadata") or {}
     owners = [item for item in meta.get("managedFields") or [] if item.get("subresource") != "status"]
@@ -124,6 +124,8 @@ class StatusWriter:
         self._api, self._namespace, self._name = api, namespace, name
         self.body: Mapping[str, Any] = {}
         self.status: Mapping[str, Any] = {}
+        self.control: Any = None
+        """The machine's state as stored with the last status; `status` may hold what another operator made of it."""
         self._version = ""
         self._pruned: Mapping[str, Any] | None = None
         """What was stored last, if definitions older than this operator kept only a part of it."""
@@ -137,7 +139,7 @@ class StatusWriter:
         if self._version and int(body["metadata"]["resourceVersion"]) < int(self._version):
             return False
         status = body.get("status") or {}
-        news = status != self.status or _asked(body) != _asked(self.body)
+        news = status != self.status or asked(body) != asked(self.body)
         self.body, self.status, self._version = body, status, body["metadata"]["resourceVersion"]
         self._pruned = None if news else self._pruned
         return news
@@ -149,7 +151,7 @@ class StatusWriter:
         known, version = self._clusters.get(name), body["metadata"]["resourceVersion"]
         if known is not None and int(version) < int(known.version):
             return False
-        made = _Cluster(version, body.get("status") or {}, _asked(body))
+        made = _Cluster(version, body.get("status") or {}, asked(body))
         if known is not None and (made.status, made.asked) == (known.status, known.asked):
             self._clusters[name] = replace(known, version=version)
             return False
@@ -176,6 +178,7 @@ class StatusWriter:
         """
         wanted, made_from = _steady(status), self.status.get("control")
         if not changes(_steady(self.status), wanted) or wanted == self._pruned:
+            self.control = made_from
             return True
         for _ in range(5):
             try:
@@ -190,6 +193,7 @@ class StatusWriter:
                     return False
         else:
             return False
+        self.control = (stored.get("status") or {}).get("control")
         if self._know(stored):
             self._pruned = wanted if changes(_steady(self.status), wanted) else None
         return True
@@ -225,7 +229,7 @@ class StatusWriter:
             return False
         kept = stored.get("status") or {}
         pruned = status if changes(kept, status) else None
-        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, _asked(stored), pruned)
+        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, asked(stored), pruned)
         return True
 
     async def consume(self, action: Consume, cluster: str | None) -> None:
