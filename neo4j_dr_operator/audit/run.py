@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from neo4j_dr_operator.audit import check, due, ledger
 from neo4j_dr_operator.audit.config import FULL, AuditConfig
 from neo4j_dr_operator.audit.facts import Content, Copy, Damaged, Finding
-from neo4j_dr_operator.audit.findings import bad_contents, bad_segments, broken_links, judged
+from neo4j_dr_operator.audit.findings import bad_segments, broken_links, judged, unusable
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.audit.sight import Sight
 from neo4j_dr_operator.audit.status import AuditStatus
@@ -247,7 +247,7 @@ class Audit:
                     self._find(name, Damaged("Altered", f"{behind} does not follow it: one of both was altered"))
                 else:
                     self._find(behind, Damaged("Altered", f"it does not follow {name}: one of both was altered"))
-        bad = bad_contents(self._ledger.findings.values())
+        bad = unusable(self._ledger.findings.values()).unusable
         if bad or any(copy.lacking for copy in self._ledger.copies.values()):
             for name_ in list(self._ledger.copies):
                 manifest = self._manifest(name_)
@@ -256,15 +256,15 @@ class Audit:
                     self._ledger.copies[name_] = replace(copy, lacking=len(manifest.contents() & bad))
 
     def _note(self) -> None:
-        """Tell backups and restores what is damaged."""
-        bad = bad_contents(self._ledger.findings.values())
-        if not bad and not self._ledger.noted:
+        """Tell backups and restores what cannot be used."""
+        note, nothing = unusable(self._ledger.findings.values()), suspects.Note()
+        if note == nothing and not self._ledger.noted:
             return
         name = suspects.name(self._archive)
         held = self._store.get(name)
-        if (suspects.decode(held) if held else frozenset()) != bad:
-            self._store.put(name, suspects.encode(bad))
-        self._ledger.noted = bool(bad)
+        if (suspects.Note.decode(held) if held else nothing) != note:
+            self._store.put(name, note.encode())
+        self._ledger.noted = note != nothing
 
     def _save(self) -> None:
         self._store.put(ledger.name(self._archive), self._ledger.encode())
