@@ -58,11 +58,18 @@ def due(ledger: Ledger, new: Iterable[str], now: int, period: float, *, full: bo
     ]
     aged.sort(key=lambda item: (item[0], str(item[1])))
     share = math.ceil(len(aged) * min(1.0, max(0, now - ledger.at) / period)) if ledger.at else 0
-    wanted = {item for at, item in aged if at <= since} | {item for _, item in aged[:share]}
+    wanted: set[object] = {item for at, item in aged if at <= since} | {item for _, item in aged[:share]}
     suspects = list(ledger.findings)[:SUSPECTS]
-    for name in (*new, *suspects):
-        if (item := subject(name)) is not None:
-            wanted.add(item)
+    return _work(wanted.union(map(subject, (*new, *suspects))))
+
+
+def at_once(names: Iterable[str]) -> Work:
+    """The objects of these names, whenever they were read."""
+    return _work(map(subject, names))
+
+
+def _work(items: Iterable[object]) -> Work:
+    wanted = set(items)
     return Work(
         segments=tuple(sorted(item for item in wanted if isinstance(item, tuple))),
         snapshots=tuple(sorted(item for item in wanted if isinstance(item, SnapshotName))),

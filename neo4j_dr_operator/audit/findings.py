@@ -9,6 +9,7 @@ from neo4j_dr_operator.audit.facts import DAMAGE, KINDS, Finding, Piece
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.backup.suspects import Note
 from neo4j_dr_operator.restore.point import moment
 from neo4j_dr_operator.shipping import names
 
@@ -33,10 +34,13 @@ def bad_segments(findings: Iterable[Finding]) -> dict[int, dict[int, str]]:
     return bad
 
 
-def bad_contents(findings: Iterable[Finding]) -> frozenset[str]:
-    """SHA-256 of chunks and amendments that cannot be used."""
-    found = (snapshot_names.content(finding.name) for finding in findings if finding.harmful)
-    return frozenset(sha256 for sha256 in found if sha256 is not None)
+def unusable(findings: Iterable[Finding]) -> Note:
+    """Chunks and amendments that cannot be used, and whether that may pass."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for finding in findings:
+        if (sha256 := snapshot_names.content(finding.name)) is not None and finding.harmful:
+            found[finding.kind in DAMAGE].add(sha256)
+    return Note(damaged=frozenset(found[True]), locked=frozenset(found[False]))
 
 
 def missing_segments(there: Collection[int], base: int | None, tail: int) -> list[int]:

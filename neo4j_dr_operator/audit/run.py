@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from neo4j_dr_operator.audit import check, due, ledger
 from neo4j_dr_operator.audit.config import FULL, AuditConfig
 from neo4j_dr_operator.audit.facts import Content, Copy, Damaged, Finding
-from neo4j_dr_operator.audit.findings import bad_contents, bad_segments, broken_links, judged
+from neo4j_dr_operator.audit.findings import bad_segments, broken_links, judged, unusable
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.audit.sight import Sight
 from neo4j_dr_operator.audit.status import AuditStatus
@@ -50,7 +50,8 @@ class Audit:
         self._store = Store(config, status, patience)
         self._ledger = Ledger()
         self._before: dict[str, Finding] = {}
-        self._manifests: dict[SnapshotName, Manifest] = {}
+        self._folders: list[str] = []
+        self._known: set[SnapshotName] = set()
         self._now = int(time.time())
         self._saved = time.monotonic()
 
@@ -69,17 +70,20 @@ class Audit:
         asked = self._ledger.begin(self._config.request, self._now)
         full = asked and self._config.request.endswith(FULL)
         whole = asked or due.listing(self._ledger, self._now, self._config.period)
-        new = sight.everything(self._manifest) if whole else sight.news()
+        epochs = sight.epochs(self._folders, every=whole)
+        self._watermarks(epochs)  # before the segments are listed: what a watermark names is in the list, or gone
+        new = sight.everything(self._manifest) if whole else sight.news(epochs)
         if not self._ledger.objects and not new:
             return  # nothing has been put yet
-        self._watermarks(sight.epochs if whole else sight.epochs[-1:])
         self._faults.at("listed")
         work = due.due(self._ledger, new, self._now, self._config.period, full=full)
         self._status.total = len(work)
         self._status.become("checking")
         gone = self._check(work)
         if gone and not whole:  # deleted by retention, or lost: only a look at everything tells
-            self._snapshots(sight.everything(self._manifest))
+            work = due.at_once(sight.everything(self._manifest))
+            self._status.total += len(work)
+            self._check(work)
         self._judge(sight.found)
         self._ledger.end(self._config.request)
         self._ledger.at = self._now
@@ -90,7 +94,11 @@ class Audit:
     # -- beginning -------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """The ledger, empty where there is none of use. Raises :class:`Damaged` where not even that can be read."""
+        """The ledger, empty where there is none of use. Raises :class:`Damaged` where not even that can be read.
+
+        The marker is put before anything else, so where a folder was listed it has to be there.
+        """
+        self._folders = self._store.folders(f"{self._archive}/")
         data = self._store.get(ledger.name(self._archive))
         self._ledger = (Ledger.decode(data) if data else None) or Ledger()
         name = names.marker(self._archive)
@@ -101,7 +109,7 @@ class Audit:
         except Damaged as error:
             problem = problem or error
         self._ledger.findings.pop(name, None)
-        if problem is not None and self._store.folders(f"{self._archive}/"):
+        if problem is not None and self._folders:
             self._store.put(name, MARKER)
             self._find(name, Damaged(problem.kind, f"{problem.message}; it has been put again"))
 
@@ -122,7 +130,7 @@ class Audit:
 
     def _check(self, work: due.Work) -> bool:
         """Read what is due; whether any of it was not there."""
-        gone = self._snapshots(name.key(self._archive) for name in work.snapshots)
+        gone = self._snapshots(work.snapshots)
         archive = self._archive
         for (epoch, number), data in self._read(work.segments, lambda item: names.segment(archive, *item)):
             gone |= self._segment(epoch, number, data) == "gone"
@@ -174,32 +182,33 @@ class Audit:
         amendment = known.amendment if known is not None else name in self._before
         return name if amendment else snapshot_names.chunk(self._archive, sha256)
 
-    def _snapshots(self, wanted: Iterable[str]) -> bool:
-        """Read manifests by their names, and what they name is known then; whether any was not there."""
-        gone = False
-        for key in wanted:
-            name = SnapshotName.of(key)
-            if name is not None:
-                gone |= name not in self._manifests and self._snapshot(name) == "gone"
-        return gone
+    def _snapshots(self, wanted: Iterable[SnapshotName]) -> bool:
+        """Read manifests, once in a round, and what they name is known then; whether any was not there."""
+        seen = [self._snapshot(name) for name in wanted if name not in self._known]
+        return "gone" in seen
 
     def _manifest(self, name: SnapshotName) -> Manifest | None:
-        """A snapshot's manifest, read once in a round; None for one that is not in order, or not there."""
-        if name not in self._manifests:
-            self._snapshot(name)
-        return self._manifests.get(name)
+        """A snapshot's manifest; None for one that is not in order, or not there.
 
-    def _snapshot(self, name: SnapshotName) -> Look:
+        It is not kept: those of a large graph are too much for memory together.
+        """
+        made: list[Manifest] = []
+        self._snapshot(name, made.append)
+        return made[0] if made else None
+
+    def _snapshot(self, name: SnapshotName, take: Callable[[Manifest], None] = lambda _: None) -> Look:
         known = self._ledger
 
         def look(data: bytes) -> None:
-            manifest = self._manifests[name] = check.manifest(data, self._archive, name)
+            manifest = check.manifest(data, self._archive, name)
             lacking = known.copies[name].lacking if name in known.copies else 0
             known.copies[name] = replace(Copy.of(manifest, len(data), self._now), lacking=lacking)
             for chunk in manifest.chunks:
                 known.contents.setdefault(chunk.sha256, Content(False, self._now))
             for amendment in manifest.amendments:
                 known.contents.setdefault(amendment.sha256, Content(True, self._now))
+            self._known.add(name)
+            take(manifest)
 
         key = name.key(self._archive)
         seen = self._looked(key, self._got(key), look)
@@ -238,7 +247,8 @@ class Audit:
     def _judge(self, found: dict[str, Damaged]) -> None:
         """What does not concern single objects: what is missing, the chain, and which snapshots are whole."""
         for name, error in found.items():
-            self._find(name, error)
+            if error.kind != "Missing" or self._got(name) is None:  # a list takes a while, and may be old by its end
+                self._find(name, error)
         for epoch, pieces in self._ledger.pieces.items():
             for number in broken_links(pieces):
                 name = names.segment(self._archive, epoch, number)
@@ -247,7 +257,7 @@ class Audit:
                     self._find(name, Damaged("Altered", f"{behind} does not follow it: one of both was altered"))
                 else:
                     self._find(behind, Damaged("Altered", f"it does not follow {name}: one of both was altered"))
-        bad = bad_contents(self._ledger.findings.values())
+        bad = unusable(self._ledger.findings.values()).unusable
         if bad or any(copy.lacking for copy in self._ledger.copies.values()):
             for name_ in list(self._ledger.copies):
                 manifest = self._manifest(name_)
@@ -256,15 +266,15 @@ class Audit:
                     self._ledger.copies[name_] = replace(copy, lacking=len(manifest.contents() & bad))
 
     def _note(self) -> None:
-        """Tell backups and restores what is damaged."""
-        bad = bad_contents(self._ledger.findings.values())
-        if not bad and not self._ledger.noted:
+        """Tell backups and restores what cannot be used."""
+        note, nothing = unusable(self._ledger.findings.values()), suspects.Note()
+        if note == nothing and not self._ledger.noted:
             return
         name = suspects.name(self._archive)
         held = self._store.get(name)
-        if (suspects.decode(held) if held else frozenset()) != bad:
-            self._store.put(name, suspects.encode(bad))
-        self._ledger.noted = bool(bad)
+        if (suspects.Note.decode(held) if held else nothing) != note:
+            self._store.put(name, note.encode())
+        self._ledger.noted = note != nothing
 
     def _save(self) -> None:
         self._store.put(ledger.name(self._archive), self._ledger.encode())

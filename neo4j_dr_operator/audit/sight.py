@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from neo4j_dr_operator.audit import due
 from neo4j_dr_operator.audit.facts import Content, Damaged
-from neo4j_dr_operator.audit.findings import epoch_of, missing_segments, missing_snapshots, segment_of
+from neo4j_dr_operator.audit.findings import bad_segments, missing_segments, missing_snapshots, segment_of
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.audit.store import Store
 from neo4j_dr_operator.backup import names as snapshot_names
@@ -17,48 +17,76 @@ from neo4j_dr_operator.shipping import names
 
 FOREIGN = 20
 """Objects that nobody knows, named at most."""
+BESIDE = 2
+"""Epochs that may grow at a time: what is left of one is put while, or after, the next one begins."""
 ABSENT = 1000
 """Objects that are missing, named at most; the window knows of all of them."""
 
 
 class Sight:
-    """One archive. ``found``: what is wrong beside what is read, by name; ``epochs``: those that have segments."""
+    """One archive. ``found``: what is wrong beside what is read, by name."""
 
     def __init__(self, store: Store, archive: str, known: Ledger, now: int) -> None:
         """``now``: seconds since 1970."""
         self._store, self._archive, self._known, self._now = store, archive, known, now
         self.found: dict[str, Damaged] = {}
-        self.epochs: list[int] = sorted(known.tails)
-        self._listed = False
 
-    def news(self) -> list[str]:
-        """Names of segments and manifests that nobody has read yet. Segments behind the last known ones only.
+    def epochs(self, folders: Iterable[str], *, every: bool) -> list[int]:
+        """Those of the archive's folders that may have grown since the last round; all of them with ``every``."""
+        there = sorted(int(each) for each in folders if each.isdigit())
+        return [epoch for epoch in there if every or epoch in there[-BESIDE:] or self._grows(epoch)]
+
+    def _grows(self, epoch: int) -> bool:
+        """Whether an older epoch may not have been read to its end: nothing new was found in it by a round that knew
+        later ones."""
+        known = self._known
+        if epoch not in known.tails or epoch == max(known.tails) or self._read_to(epoch) < known.tails[epoch]:
+            return True
+        pieces = known.pieces.get(epoch, {})
+        return bool(pieces) and pieces[max(pieces)].at >= known.at
+
+    def _read_to(self, epoch: int) -> int:
+        """Number up to which every segment was read, or found wrong: what stands behind it may be new.
+
+        No number says so that is kept: a round may die, a watermark name what nobody has listed yet, and a list become
+        old while it is worked through.
+        """
+        known = self._known
+        seen = {*known.pieces.get(epoch, ()), *bad_segments(known.findings.values()).get(epoch, ())}
+        number = min(seen, default=0)
+        while number + 1 in seen:
+            number += 1
+        return number
+
+    def news(self, epochs: Iterable[int]) -> list[str]:
+        """Names of segments of these epochs, and of manifests, that nobody has read yet.
 
         What earlier rounds have found missing stays so until everything is listed again.
         """
-        known, archive = self._known, self._archive
-        self.epochs = sorted(int(each) for each in self._store.folders(f"{archive}/") if each.isdigit())
+        archive = self._archive
         new: list[str] = []
-        for epoch in self.epochs:
-            if epoch == self.epochs[-1] or epoch not in known.tails:
-                after = names.segment(archive, epoch, known.tails.get(epoch, 0))
-                new += self._store.names(names.folder(archive, epoch), after)
+        for epoch in epochs:
+            after = names.segment(archive, epoch, self._read_to(epoch))
+            new += self._store.names(names.folder(archive, epoch), after)
         listed = set(self._store.names(snapshot_names.snapshots(archive)))
         self._snapshots(listed)
-        new += [key for key in listed if SnapshotName.of(key) not in known.copies]
-        return [name for name in new if due.subject(name) is not None]
+        return [name for name in (*new, *listed) if self._unread(name)]
 
     def everything(self, manifest: Callable[[SnapshotName], Manifest | None]) -> list[str]:
-        """The same after a list of everything, against which all that is known is compared."""
+        """The same after a list of everything, against which all that is known is compared.
+
+        A snapshot counts that was there before the list was begun and is in it: a backup puts the manifest last, and
+        retention deletes it first, so whatever it needs has to be in the list.
+        """
         known, archive = self._known, self._archive
+        before = set(self._store.names(snapshot_names.snapshots(archive)))
         listed = set(self._store.names(f"{archive}/"))
         for name in list(known.findings):
             if name not in listed and name != names.marker(archive):
                 del known.findings[name]
-        self.epochs = sorted({epoch_of(name) for name in listed if segment_of(name) is not None})
         self._snapshots({name for name in listed if SnapshotName.of(name) is not None})
         self._segments(listed)
-        self._contents(listed, manifest)
+        self._contents(listed, sorted(before & listed), manifest)
         self._others(listed)
         known.noted = known.noted or suspects.name(archive) in listed
         known.listed = self._now
@@ -96,18 +124,20 @@ class Sight:
             held = known.pieces.get(epoch, {})
             known.pieces[epoch] = {number: piece for number, piece in held.items() if number in numbers}
 
-    def _contents(self, listed: set[str], manifest: Callable[[SnapshotName], Manifest | None]) -> None:
+    def _contents(
+        self, listed: set[str], manifests: Iterable[str], manifest: Callable[[SnapshotName], Manifest | None]
+    ) -> None:
         known = self._known
         there = {sha256: name for name in listed if (sha256 := snapshot_names.content(name)) is not None}
-        needed: dict[str, bool] = {}
-        for key in sorted(listed):
+        needed: dict[bytes, bool] = {}
+        for key in manifests:
             if (name := SnapshotName.of(key)) is not None and (made := manifest(name)) is not None:
-                needed.update(dict.fromkeys((ref.sha256 for ref in made.chunks), False))
-                needed.update(dict.fromkeys((ref.sha256 for ref in made.amendments), True))
-        lost = [sha256 for sha256 in needed if sha256 not in there]
-        for sha256 in lost[:ABSENT]:
-            named = snapshot_names.amendment if needed[sha256] else snapshot_names.chunk
-            self.found[named(self._archive, sha256)] = Damaged("Missing", "it is not there, and a snapshot needs it")
+                needed.update((bytes.fromhex(ref.sha256), False) for ref in made.chunks)
+                needed.update((bytes.fromhex(ref.sha256), True) for ref in made.amendments)
+        lost = [digest for digest in needed if digest.hex() not in there]
+        for digest in lost[:ABSENT]:
+            key = (snapshot_names.amendment if needed[digest] else snapshot_names.chunk)(self._archive, digest.hex())
+            self.found[key] = Damaged("Missing", "it is not there, and a snapshot needs it")
         for sha256, key in there.items():
             known.contents.setdefault(sha256, Content(key.endswith(".seg"), self._now))
         known.contents = {sha256: each for sha256, each in known.contents.items() if sha256 in there}

@@ -9,34 +9,73 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from neo4j_dr_operator.backup import names as snapshot_names
+from neo4j_dr_operator.backup import suspects
 from neo4j_dr_operator.backup.config import BackupConfig
+from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.retention import Copy, Piece, keepable
 from neo4j_dr_operator.backup.status import BackupStatus
+from neo4j_dr_operator.backup.suspects import Note
 from neo4j_dr_operator.backup.vault import Vault
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import PAGE
+
+NOBODY = -1
 
 
 def prune(bucket: Bucket, vault: Vault, config: BackupConfig, status: BackupStatus) -> None:
     """Do it. Raises ObjectStoreError; ArchiveBroken, nothing deleted, for a manifest that cannot be read."""
     if config.retention is None:
         return
-    copies = []
-    for name in vault.snapshots():
-        manifest = vault.manifest(name)
-        copies.append(Copy(name, manifest.latest, manifest.contents()))
+    held = _Held(vault, config.archive, suspects.read(bucket, config.archive))
+    copies = [held.copy(index, vault.manifest(name)) for index, name in enumerate(vault.snapshots())]
     pieces = set(_pieces(bucket, config.archive))
     kept = keepable(copies, pieces, config.retention, round(time.time() * 1000))
-    stay = {copy.name for copy in kept.copies}
-    for copy in copies:
-        if copy.name not in stay:
-            _delete(bucket, copy.name.key(config.archive), status)
-    for sha256, name_ in vault.contents().items():
-        if not kept.needs(sha256):
-            _delete(bucket, name_, status)
+    gone = len(copies) - len(kept.copies)
+    for copy in copies[:gone]:
+        _delete(bucket, copy.name.key(config.archive), status)
+    for name in held.unneeded(gone):
+        _delete(bucket, name, status)
     for piece in sorted(pieces - kept.pieces):
         _delete(bucket, names.segment(config.archive, piece.epoch, piece.number), status)
+
+
+class _Held:
+    """The chunks and amendments that are there, by the 32 bytes of their SHA-256, and who is the newest to need each.
+
+    What is kept are the newest snapshots, so that is enough to know what may go, and no manifest stays in memory.
+    """
+
+    def __init__(self, vault: Vault, archive: str, note: Note) -> None:
+        """List them."""
+        self._archive = archive
+        self._amendments: set[bytes] = set()
+        self._user: dict[bytes, int] = {}
+        self._unusable = note.unusable
+        for sha256, name in vault.each_content():
+            digest = bytes.fromhex(sha256)
+            self._user[digest] = NOBODY
+            if name == snapshot_names.amendment(archive, sha256):
+                self._amendments.add(digest)
+
+    def copy(self, index: int, manifest: Manifest) -> Copy:
+        """The snapshot as retention sees it, the oldest ones first."""
+        contents = manifest.contents()
+        whole = self._unusable.isdisjoint(contents)
+        for digest in map(bytes.fromhex, contents):
+            if digest in self._user:
+                self._user[digest] = index
+            else:
+                whole = False
+        return Copy.of(manifest, whole=whole)
+
+    def unneeded(self, first: int) -> Iterator[str]:
+        """Names of what no snapshot from that index on needs."""
+        for digest, user in self._user.items():
+            if user < first:
+                named = snapshot_names.amendment if digest in self._amendments else snapshot_names.chunk
+                yield named(self._archive, digest.hex())
 
 
 def _pieces(bucket: Bucket, archive: str) -> Iterator[Piece]:

@@ -1,10 +1,11 @@
 """What retention may delete: never what a kept snapshot, or a point of the window, needs (pure).
 
 Kept by age (``30d``): every snapshot of the last 30 days, and the newest one before, from which the first of these days
-is reached. Kept by number: the newest ones. Of segments only those go whose end the oldest kept snapshot names as lying
-before its own, and those of earlier epochs; the last one of an epoch stays, because its chain goes on from it. The
-newest snapshot always stays. While no snapshot is older than the age, no segment goes: those before the first snapshot
-are of no use to a restore, and may be what a standby lacks.
+is reached. Kept by number: the newest ones. Only a whole snapshot counts, as that one or as one of so many: a restore
+passes over one that lacks anything, for an older one. Of segments only those go whose end the oldest kept snapshot
+names as lying before its own, and those of earlier epochs; the last one of an epoch stays, because its chain goes on
+from it. The newest snapshot always stays. While no whole snapshot is older than the age, no segment goes: those before
+the first snapshot are of no use to a restore, and may be what a standby lacks.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
+from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.graph.position import Position
 
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
 _AGE, _COUNT = re.compile(r"(\d+)([hdw])"), re.compile(r"(\d+)")
@@ -40,11 +42,22 @@ class Retention:
 
 @dataclass(frozen=True)
 class Copy:
-    """A snapshot as retention sees it. ``latest``: ms since 1970, nothing in it is later; ``contents``: its objects."""
+    """A snapshot as retention sees it.
+
+    ``until``: ms since 1970; whatever is in it was committed by then, on the source's clock and on the operator's, of
+    which either may be slow. ``whole``: everything that it is made of is there and, as far as known, in order.
+    """
 
     name: SnapshotName
-    latest: int
-    contents: frozenset[str]
+    until: int
+    whole: bool = True
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, whole: bool) -> Copy:
+        """What counts of a manifest. How long it was read is told by the source's clock, whatever that was set to."""
+        begun = Position.decode(manifest.start).commit_millis
+        lasted = max(0, manifest.latest - begun) if begun else 0
+        return cls(manifest.name, max(manifest.latest, manifest.created + lasted), whole)
 
 
 @dataclass(frozen=True, order=True)
@@ -57,29 +70,20 @@ class Piece:
 
 @dataclass(frozen=True)
 class Kept:
-    """What stays. Everything else may be deleted: manifests first, then contents, then segments."""
+    """What stays, beside what these snapshots are made of. Everything else may be deleted: manifests first, then
+    contents, then segments. ``copies``: the newest ones, in their order."""
 
     copies: tuple[Copy, ...]
     pieces: frozenset[Piece]
-
-    def needs(self, sha256: str) -> bool:
-        """Whether a kept snapshot is made of this chunk or amendment."""
-        return sha256 in self.contents
-
-    @cached_property
-    def contents(self) -> frozenset[str]:
-        """SHA-256 of everything that the kept snapshots are made of."""
-        return frozenset[str]().union(*(copy.contents for copy in self.copies))
 
 
 def keepable(copies: Sequence[Copy], pieces: Collection[Piece], retention: Retention, now: int) -> Kept:
     """What has to stay at ``now`` (ms since 1970)."""
     ordered = sorted(copies, key=lambda copy: copy.name)
-    kept = tuple(ordered[_first_kept(ordered, retention, now) :])
-    young = retention.millis is not None and all(copy.latest > now - retention.millis for copy in ordered)
-    if not kept or young:
-        return Kept(kept, frozenset(pieces))
-    oldest = kept[0].name
+    first = _first_kept(ordered, retention, now)
+    if first is None:
+        return Kept(tuple(ordered), frozenset(pieces))
+    oldest = ordered[first].name
     last: dict[int, int] = {}
     for piece in pieces:
         last[piece.epoch] = max(last.get(piece.epoch, 0), piece.number)
@@ -88,12 +92,13 @@ def keepable(copies: Sequence[Copy], pieces: Collection[Piece], retention: Reten
         for piece in pieces
         if (piece.epoch, piece.number) > (oldest.epoch, oldest.segment) or piece.number == last[piece.epoch]
     )
-    return Kept(kept, stay)
+    return Kept(tuple(ordered[first:]), stay)
 
 
-def _first_kept(ordered: list[Copy], retention: Retention, now: int) -> int:
+def _first_kept(ordered: list[Copy], retention: Retention, now: int) -> int | None:
+    """Index of the oldest snapshot that stays; None where nothing may go, of the segments neither."""
+    whole = [index for index, copy in enumerate(ordered) if copy.whole]
     if retention.copies is not None:
-        return max(0, len(ordered) - retention.copies)
+        return (0 if len(whole) < retention.copies else whole[-retention.copies]) if whole else None
     begin = now - (retention.millis or 0)
-    before = [index for index, copy in enumerate(ordered) if copy.latest <= begin]
-    return before[-1] if before else 0
+    return max((index for index in whole if ordered[index].until <= begin), default=None)

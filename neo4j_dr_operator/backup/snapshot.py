@@ -117,7 +117,7 @@ class Snapshot:
             self._last = tail.number if tail else 0
         except ArchiveBroken:  # its number is enough: what stands in it was committed before this
             tail, self._last = None, self._chain.number()
-        self._damaged = suspects.read(self._bucket, self._config.archive)
+        self._damaged = suspects.read(self._bucket, self._config.archive).damaged
         self._known = self._vault.contents().keys() - self._damaged
         return tail
 

@@ -145,9 +145,14 @@ class Vault:
 
     def contents(self) -> dict[str, str]:
         """Names of the chunks and amendments that are there, by SHA-256, whatever they belong to."""
-        prefixes = (names.chunks(self._archive), names.amendments(self._archive))
-        listed = (name for prefix in prefixes for name in self._listed(prefix))
-        return {sha256: name for name in listed if (sha256 := names.content(name)) is not None}
+        return dict(self.each_content())
+
+    def each_content(self) -> Iterator[tuple[str, str]]:
+        """The same, one after the other."""
+        for prefix in (names.chunks(self._archive), names.amendments(self._archive)):
+            for name in self._listed(prefix):
+                if (sha256 := names.content(name)) is not None:
+                    yield sha256, name
 
     def _listed(self, prefix: str) -> Iterator[str]:
         after, more = prefix, True

@@ -162,7 +162,7 @@ class Survey:
         found damaged is read. Raises :class:`ArchiveBroken`, which names the object."""
         if self._present is None:
             self._present = frozenset(self._vault.contents())
-            self._suspects = suspects.read(self._bucket, self._archive)
+            self._suspects = suspects.read(self._bucket, self._archive).unusable
         refs: list[ChunkRef | AmendmentRef] = [*manifest.chunks, *manifest.amendments]
         for ref in refs:
             if ref.sha256 not in self._present:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neo4j_dr_operator.audit import check, due, findings
-from neo4j_dr_operator.audit.facts import Content, Copy, Finding, Mark, Piece
+from neo4j_dr_operator.audit.facts import KINDS, Content, Copy, Finding, Mark, Piece
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup import suspects
@@ -250,10 +250,22 @@ def test_links_that_do_not_hold() -> None:
 
 
 def test_what_is_noted_for_backups_and_restores() -> None:
-    assert suspects.decode(suspects.encode({"b", "a"})) == {"a", "b"}
-    assert suspects.encode({"b", "a"}) == suspects.encode({"a", "b"})
+    note = suspects.Note(frozenset({"b", "a"}), frozenset({"c"}))
+    assert suspects.Note.decode(note.encode()) == note
+    assert note.unusable == {"a", "b", "c"}
+    assert note.encode() == suspects.Note(frozenset({"a", "b"}), frozenset({"c"})).encode()
+    older = b'{"format":"neo4j-dr-damage","version":1,"contents":["a"]}\n'
+    assert suspects.Note.decode(older) == suspects.Note(frozenset({"a"}))
     for data in (b"", b"{}", b"[]", b'{"format":"neo4j-dr-damage","version":2,"contents":["a"]}'):
-        assert suspects.decode(data) == frozenset()
+        assert suspects.Note.decode(data) == suspects.Note()
+
+
+def test_what_is_only_locked_is_not_noted_as_damaged() -> None:
+    """A backup deletes what is damaged, to put it anew: a chunk whose key is disabled may be good."""
+    made = {kind: snapshot_names.chunk(ARCHIVE, f"{number:064x}") for number, kind in enumerate(KINDS)}
+    note = findings.unusable(Finding(kind, name, "", NOW) for kind, name in made.items() if kind != "Expiring")
+    assert note.damaged == {f"{KINDS.index(kind):064x}" for kind in ("Missing", "Truncated", "Altered")}
+    assert note.locked == {f"{KINDS.index('Unreadable'):064x}"}
 
 
 def rule(**more: Any) -> dict[str, Any]:

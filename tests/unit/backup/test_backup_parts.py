@@ -1,4 +1,4 @@
-"""Chunks that follow from the graph alone, manifests that no altered byte passes, and what retention may delete."""
+"""Chunks that follow from the graph alone, and manifests that no altered byte passes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ from neo4j_dr_operator.backup import chunks
 from neo4j_dr_operator.backup.chunks import SPAN, Chunk, Cutter
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest, SchemaRef
 from neo4j_dr_operator.backup.names import SnapshotName
-from neo4j_dr_operator.backup.retention import Copy, Piece, Retention, keepable
-from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 
 POSITION = base64.urlsafe_b64encode(struct.pack(">B16sqqq", 5, bytes(16), 7, 2**63 - 1, 1)).rstrip(b"=").decode()
-DAY = 86_400_000
 Row = tuple[int, list[str], dict[str, Any]]
 
 rows = st.lists(
@@ -129,80 +126,3 @@ def test_no_altered_byte_of_a_manifest_passes(data: st.DataObject) -> None:
     cut_off = data.draw(st.booleans())
     with pytest.raises(ArchiveBroken):
         Manifest.decode(whole[:at] if cut_off else whole[:at] + bytes([other]) + whole[at + 1 :])
-
-
-# -- retention --------------------------------------------------------------------------------------------------------
-
-histories = st.lists(st.sampled_from(["segment", "snapshot", "failover", "day"]), min_size=1, max_size=60)
-
-
-def history(steps: list[str]) -> tuple[list[Copy], list[Piece], int]:
-    """Copies, segments, and the time of the end."""
-    copies, pieces, epoch, number, tx, now = [], [], 1, 0, 0, 0
-    for step in steps:
-        now += 1000
-        if step == "segment":
-            number, tx = number + 1, tx + 1
-            pieces.append(Piece(epoch, number))
-        elif step == "snapshot":
-            contents = frozenset({f"{epoch}-{number}", f"of {epoch}"})
-            copies.append(Copy(SnapshotName(epoch, number, tx, now), now, contents))
-        elif step == "failover":
-            epoch, number, tx = epoch + 1, 0, 0
-        else:
-            now += DAY
-    return copies, pieces, now
-
-
-@given(histories, st.one_of(st.builds(Retention, millis=st.integers(0, 9).map(lambda days: days * DAY)),
-                            st.builds(Retention, copies=st.integers(1, 5))))  # fmt: skip
-def test_retention_deletes_nothing_that_a_point_of_the_window_needs(steps: list[str], retention: Retention) -> None:
-    copies, pieces, now = history(steps)
-    kept = keepable(copies, pieces, retention, now)
-    assert (not copies) == (not kept.copies)
-    if retention.copies is not None:
-        assert len(kept.copies) == min(retention.copies, len(copies))
-        needed = copies[-retention.copies :]
-    else:
-        begin = now - (retention.millis or 0)
-        needed = [copy for copy in copies if copy.latest > begin]
-        base = [copy for copy in copies if copy.latest <= begin][-1:]
-        needed = base + needed
-    assert list(kept.copies) == needed
-    for copy in needed:
-        assert all(map(kept.needs, copy.contents))
-        behind = {piece for piece in pieces if piece.epoch == copy.name.epoch and piece.number > copy.name.segment}
-        assert behind <= kept.pieces
-    for epoch in {piece.epoch for piece in pieces}:
-        numbers = [piece.number for piece in kept.pieces if piece.epoch == epoch]
-        assert numbers
-        assert sorted(numbers) == list(range(min(numbers), max(numbers) + 1)), "no hole"
-    if not copies:
-        assert kept.pieces == set(pieces)
-
-
-def test_retention_deletes_what_nothing_needs() -> None:
-    copies, pieces, now = history(["snapshot", "segment", "segment", "day", "snapshot", "segment", "failover",
-                                      "segment", "segment", "snapshot"])  # fmt: skip
-    kept = keepable(copies, pieces, Retention(copies=1), now)
-    assert kept.pieces == {Piece(1, 3), Piece(2, 2)}
-    assert not kept.needs("1-0")
-    assert kept.needs("2-2")
-
-
-def test_retention_by_age_leaves_segments_alone_until_a_snapshot_is_as_old() -> None:
-    """What was shipped before the first snapshot is of no use to a restore; a standby may still lack it."""
-    copies, pieces, now = history(["segment", "segment", "snapshot", "segment", "snapshot"])
-    age = now - min(copy.latest for copy in copies)
-    assert keepable(copies, pieces, Retention(millis=age + 1), now).pieces == frozenset(pieces)
-    assert keepable(copies, pieces, Retention(millis=age), now).pieces < frozenset(pieces)
-    assert keepable(copies, pieces, Retention(copies=2), now).pieces < frozenset(pieces)
-
-
-def test_retention_is_an_age_or_a_number() -> None:
-    assert Retention.parse("30d") == Retention(millis=30 * DAY)
-    assert Retention.parse("12h").millis == DAY // 2
-    assert Retention.parse("7") == Retention(copies=7)
-    for wrong in ("", "d", "0", "-1", "30 d", "1.5d", "7x"):
-        with pytest.raises(ConfigInvalid):
-            Retention.parse(wrong)
