@@ -65,12 +65,11 @@ class Sink:
                 writer.decide()
                 if writer.state.seq == before:
                     work()
-                if checkpoint.due(writer):
-                    checkpoint.save(writer)
+                checkpoint.step(writer)
                 break
-            except errors.MemoryExhausted:
-                raise
             except errors.DatabaseError as error:
+                if isinstance(error, errors.MemoryExhausted) and writer.state.seq == before:
+                    raise  # of the work itself, not of a step of compaction behind it
                 self._patience.trouble(error)
                 writer.database.close()
         self._written(writer.state)

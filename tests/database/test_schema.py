@@ -103,9 +103,7 @@ def test_what_cannot_be_made_is_told_and_the_data_goes_on(source: Neo4j, target:
     assert target.query("MATCH (n:Person) RETURN count(n) AS n") == [{"n": 2}]
 
 
-def test_a_constraint_that_is_younger_than_the_backlog_waits_for_it(
-    source: Neo4j, target: Neo4j, start: Start
-) -> None:
+def test_a_constraint_that_is_younger_than_the_backlog_waits_for_it(source: Neo4j, target: Neo4j, start: Start) -> None:
     source.query("CREATE (:Person {uid: 0})")
     compared(start, "seed")
     for uid in range(1, 200):
