@@ -9,7 +9,7 @@ compacted into slices now and then (:mod:`neo4j_dr_operator.replication.checkpoi
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,7 @@ class FlatMap:
         self._memory = _reserve(sizes)
         self._slots: Ids = np.frombuffer(self._memory, dtype=np.int64)
         self._undo: list[tuple[Ids, Ids]] = []
+        self._changed = np.zeros(-(-len(self._slots) // SLICE), np.bool_)
         self.top = 0
         """One more than the highest source id ever put."""
 
@@ -65,6 +66,7 @@ class FlatMap:
         self._check(sources)
         self._undo.append((sources, self._slots[sources]))
         self._slots[sources] = targets + 1
+        self._changed[sources // SLICE] = True
         self.top = max(self.top, int(sources.max()) + 1)
 
     def drop(self, sources: Ids) -> None:
@@ -74,6 +76,7 @@ class FlatMap:
         self._check(sources)
         self._undo.append((sources, self._slots[sources]))
         self._slots[sources] = 0
+        self._changed[sources // SLICE] = True
 
     def keep(self) -> None:
         """The transaction is in: nothing to undo any more."""
@@ -101,9 +104,24 @@ class FlatMap:
     def slices(self) -> Iterator[tuple[int, bytes]]:
         """(first source id, bytes) of every slice with entries in it."""
         for base in range(0, self.top, SLICE):
-            slots = self._slots[base : min(base + SLICE, self.top)]
-            if slots.any():
-                yield base, columns.pack_slice(slots)
+            if self._slots[base : min(base + SLICE, self.top)].any():
+                yield base, self.slice(base)
+
+    def slice(self, base: int) -> bytes:
+        """The slice of source ids from ``base`` on."""
+        return columns.pack_slice(self._slots[base : min(base + SLICE, self.top)])
+
+    def unsaved(self) -> list[int]:
+        """First source ids of the slices that may differ from what :meth:`saved` was told of last, rising.
+
+        A change that was undone still counts: what is written once too often does no harm.
+        """
+        slices: list[int] = (np.flatnonzero(self._changed[: -(-self.top // SLICE)]) * SLICE).tolist()
+        return slices
+
+    def saved(self, bases: Iterable[int]) -> None:
+        """These slices stand in the target as they are here, with nothing to undo."""
+        self._changed[np.fromiter(bases, np.int64) // SLICE] = False
 
     def load_slice(self, base: int, data: bytes) -> None:
         """Take over one slice of a checkpoint, written for source ids from ``base``."""

@@ -10,7 +10,7 @@ applied the same changes meanwhile.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ SCHEMA = (
     f"CREATE CONSTRAINT neo4j_dr_link IF NOT EXISTS FOR (l:{LINK}) REQUIRE l.link IS UNIQUE",
     f"CREATE CONSTRAINT neo4j_dr_log IF NOT EXISTS FOR (l:{LOG}) REQUIRE (l.link, l.seq) IS UNIQUE",
     f"CREATE INDEX neo4j_dr_map IF NOT EXISTS FOR (m:{MAP}) ON (m.link, m.gen)",
+    f"CREATE INDEX neo4j_dr_slice IF NOT EXISTS FOR (m:{MAP}) ON (m.link, m.gen, m.kind, m.base)",
 )
 """What the bookkeeping needs in a target, in commands that may be repeated."""
 
@@ -57,10 +58,10 @@ class LinkState:
     """The link node's values. ``cursor``: last position applied; ``seq``: transactions applied to the target.
 
     ``scan_*``: next id to scan and end (exclusive) of the seeding scan. ``seed_barrier_tx``: the source transaction at
-    which a seeded copy is exact. ``gen``, ``gen_seq``: the valid checkpoint of the element map and the last journal
-    record that it contains. ``heartbeat``, ``commit_millis``: ms since 1970, source clocks; 0 unknown. ``reseed``: the
-    request that the copy was begun anew for last; ``swept``: what the map does not know has been removed for it.
-    ``drained``: source transactions that came out of an archive, in the drain at ``drain_epoch``.
+    which a seeded copy is exact. ``gen``, ``gen_seq``: which slices of the element map are valid, and the last journal
+    record that all of them contain. ``heartbeat``, ``commit_millis``: ms since 1970, source clocks; 0 unknown.
+    ``reseed``: the request that the copy was begun anew for last; ``swept``: what the map does not know has been
+    removed for it. ``drained``: source transactions that came out of an archive, in the drain at ``drain_epoch``.
     """
 
     link: str
@@ -175,6 +176,8 @@ class LinkWriter:
         self.faults = faults
         self.journal_records = 0
         self.journal_bytes = 0
+        self.compaction: Iterator[None] | None = None
+        """The one under way, a transaction a step (:func:`.checkpoint.step`)."""
         self._undecided: _Attempt | None = None
 
     @property

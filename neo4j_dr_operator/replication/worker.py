@@ -154,12 +154,9 @@ class Worker:
                     self._become(writer.state.phase)
                 if chunks is None:
                     return
-                if not chunks:
-                    continue
-                for together in portions.transactions(chunks):
+                for together in portions.transactions(chunks) if chunks else ():
                     self._apply(writer, together)
-                if checkpoint.due(writer, self._records):
-                    checkpoint.save(writer)
+                checkpoint.step(writer, self._records)
 
     @contextlib.contextmanager
     def _reading(self, cursor: str) -> Iterator[Reader]:
@@ -276,8 +273,7 @@ class Worker:
         self._well(writer)
         self._refusals = 0
         self.status.source_problem = None
-        if checkpoint.due(writer, self._records):
-            checkpoint.save(writer)
+        checkpoint.step(writer, self._records)
         return not self.finishing.is_set()
 
     def _advance(self, writer: LinkWriter) -> None:

@@ -69,15 +69,13 @@ class Sink:
                 writer.decide()
                 if writer.state.seq == before:
                     work()
-                if checkpoint.due(writer):
-                    checkpoint.save(writer)
+                checkpoint.step(writer)
                 break
-            except errors.MemoryExhausted as error:
-                writer.decide()  # it may have answered a COMMIT that went in
-                if writer.state.seq == before:
-                    raise
-                self._patience.trouble(error)
             except errors.DatabaseError as error:
+                if isinstance(error, errors.MemoryExhausted):
+                    writer.decide()  # it may have answered a COMMIT that went in
+                    if writer.state.seq == before:
+                        raise  # of the work itself, not of a step of compaction behind it
                 self._patience.trouble(error)
                 writer.database.close()
         self._written(writer.state)

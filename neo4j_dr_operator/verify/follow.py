@@ -63,7 +63,8 @@ class Followed:
             records = self._standby.ask(
                 lambda database: list(checkpoint.records(database, self._name, held.seq, state.seq))
             )
-            if self.look().gen == held.gen:
+            now = self.look()
+            if now.gen == held.gen and now.gen_seq <= held.seq:
                 for record in records:
                     self._replay(record)
                 self.state = state

@@ -127,8 +127,7 @@ def measure(server: Neo4j, mix: Mix) -> list[dict[str, Any]]:
         def by_engine(chunks: list[Chunk]) -> None:
             for chunk in chunks:
                 apply(writer, folded(chunk))
-                if checkpoint.due(writer):
-                    checkpoint.save(writer)
+                checkpoint.step(writer)
 
         def by_loop(nets: list[Net]) -> None:
             for net in nets:

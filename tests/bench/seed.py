@@ -61,8 +61,7 @@ def by_engine(source: Neo4j, target: Neo4j) -> float:
     writer = LinkWriter(to, seed.begin(from_, to, "bench", 1), ElementMap(), Faults())
 
     def go_on() -> bool:
-        if checkpoint.due(writer):
-            checkpoint.save(writer)
+        checkpoint.step(writer)
         return True
 
     assert seed.scan(from_, writer, PAGE, go_on)
