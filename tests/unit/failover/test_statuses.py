@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from fake_api import RECOVERY, FakeApi
 
-from neo4j_dr_operator.failover.statuses import changes
+from neo4j_dr_operator.errors import Gone
+from neo4j_dr_operator.failover.statuses import StatusWriter, changes
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,17 @@ from neo4j_dr_operator.failover.statuses import changes
 )
 def test_changes(stored: dict[str, Any], patch: dict[str, Any], differs: bool) -> None:
     assert changes(stored, patch) is differs
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["made again", "deleted"])
+def test_a_writer_knows_one_object_and_no_other_of_its_name(again: bool) -> None:
+    api = FakeApi()
+    writer = StatusWriter(api, "production", "dr")
+    writer.update(api.create(RECOVERY, "dr", {}))
+    api.delete(RECOVERY, "dr")
+    if again:
+        api.create(RECOVERY, "dr", {}, control={"epoch": 7})
+    for call in (lambda: writer.store({"phase": "Pending"}), writer.fresh_control):
+        with pytest.raises(Gone):
+            asyncio.run(call())
+    assert not api.written
