@@ -369,6 +369,18 @@ class NotFound(KubernetesError):
     reason = "NotFound"
 
 
+class NotServed(NotFound):
+    """404, but no word about the object: the API server does not serve the kind (yet), or something else answered."""
+
+    reason = "NotServed"
+
+
+class Gone(NotFound):
+    """The object of that uid was deleted; what bears its name now, if anything does, is another one."""
+
+    reason = "Gone"
+
+
 class NoKubeconfig(KubernetesError):
     """There is no kubeconfig, it cannot be read, or it lacks the context that was asked for."""
 

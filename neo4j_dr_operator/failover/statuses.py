@@ -15,7 +15,7 @@ from neo4j_dr_operator.failover import audit_status, figures
 from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.failover.backup_status import steady
 from neo4j_dr_operator.health.verdict import SiteHealth
-from neo4j_dr_operator.kube.status import StatusApi
+from neo4j_dr_operator.kube.status import StatusApi, same
 
 log = logging.getLogger(__name__)
 
@@ -111,22 +111,27 @@ class _Cluster:
     """A cluster as last known."""
 
     version: str
+    uid: str
     status: Mapping[str, Any]
     asked: Any
     pruned: Mapping[str, Any] | None = None
 
 
 class StatusWriter:
-    """The stored documents of one resource and its clusters, as this operator last knew them."""
+    """The stored documents of one resource and its clusters, as this operator last knew them.
+
+    The resource is the one of the first body: what is read or written later under its name is it, or Gone is raised.
+    """
 
     def __init__(self, api: ResourceApi, namespace: str, name: str) -> None:
         """Nothing known yet."""
         self._api, self._namespace, self._name = api, namespace, name
+        self._where = GROUP, VERSION, DISASTER_RECOVERY.plural, namespace, name
         self.body: Mapping[str, Any] = {}
         self.status: Mapping[str, Any] = {}
         self.control: Any = None
         """The machine's state as stored with the last status; `status` may hold what another operator made of it."""
-        self._version = ""
+        self._version, self._uid = "", ""
         self._pruned: Mapping[str, Any] | None = None
         """What was stored last, if definitions older than this operator kept only a part of it."""
         self._clusters: dict[str, _Cluster] = {}
@@ -136,6 +141,7 @@ class StatusWriter:
 
         True when it says something that this operator has not written itself.
         """
+        self._uid = self._uid or body["metadata"]["uid"]
         if self._version and int(body["metadata"]["resourceVersion"]) < int(self._version):
             return False
         status = body.get("status") or {}
@@ -151,7 +157,7 @@ class StatusWriter:
         known, version = self._clusters.get(name), body["metadata"]["resourceVersion"]
         if known is not None and int(version) < int(known.version):
             return False
-        made = _Cluster(version, body.get("status") or {}, asked(body))
+        made = _Cluster(version, body["metadata"]["uid"], body.get("status") or {}, asked(body))
         if known is not None and (made.status, made.asked) == (known.status, known.asked):
             self._clusters[name] = replace(known, version=version)
             return False
@@ -175,6 +181,7 @@ class StatusWriter:
 
         A conflict over something else (a spec patch, an annotation) is tried again over the fresh version. Events are
         taken in while the API server is waited for: what counts is the machine's state that `status` was made from.
+        Raises Gone.
         """
         wanted, made_from = _steady(status), self.status.get("control")
         if not changes(_steady(self.status), wanted) or wanted == self._pruned:
@@ -182,13 +189,10 @@ class StatusWriter:
             return True
         for _ in range(5):
             try:
-                stored = await self._api.patch_status(
-                    GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name, status, self._version
-                )
+                stored = await self._api.patch_status(*self._where, status, self._version, self._uid)
                 break
-            except Conflict:
-                fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
-                self._know(fresh)
+            except (Conflict, NotFound):
+                self._know(await same(self._api, *self._where, self._uid))
                 if self.status.get("control") != made_from:
                     return False
         else:
@@ -206,8 +210,8 @@ class StatusWriter:
         return True
 
     async def fresh_control(self) -> Any:
-        """The machine's state as the API server has it now."""
-        fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
+        """The machine's state as the API server has it now. Raises Gone."""
+        fresh = await same(self._api, *self._where, self._uid)
         return (fresh.get("status") or {}).get("control")
 
     async def store_cluster(self, name: str, status: Mapping[str, Any]) -> bool:
@@ -217,7 +221,7 @@ class StatusWriter:
             return True
         try:
             stored = await self._api.patch_status(
-                GROUP, VERSION, CLUSTER.plural, self._namespace, name, status, known.version
+                GROUP, VERSION, CLUSTER.plural, self._namespace, name, status, known.version, known.uid
             )
         except (Conflict, NotFound):
             try:
@@ -229,14 +233,19 @@ class StatusWriter:
             return False
         kept = stored.get("status") or {}
         pruned = status if changes(kept, status) else None
-        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, asked(stored), pruned)
+        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], known.uid, kept, asked(stored), pruned)
         return True
 
     async def consume(self, action: Consume, cluster: str | None) -> None:
-        """Take a request out of the spec, if it still has the value that was handled."""
-        plural, name = (CLUSTER.plural, cluster) if cluster else (DISASTER_RECOVERY.plural, self._name)
+        """Take a request out of the spec, if it is that of the same object still and has the value that was handled."""
+        plural, name, uid = DISASTER_RECOVERY.plural, self._name, self._uid
+        if cluster is not None:
+            if (known := self._clusters.get(cluster)) is None:
+                return  # deleted: its successor asks for itself
+            plural, name, uid = CLUSTER.plural, cluster, known.uid
+        patch = [{"op": "test", "path": "/metadata/uid", "value": uid}, *self._removal(action)]
         try:
-            await self._api.patch_json(GROUP, VERSION, plural, self._namespace, name, self._removal(action))
+            await self._api.patch_json(GROUP, VERSION, plural, self._namespace, name, patch)
         except Conflict:
             log.debug("%s/%s: %s was changed before it was taken out", self._namespace, name, action.field)
 

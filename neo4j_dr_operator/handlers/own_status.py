@@ -20,10 +20,9 @@ async def store(api: ResourceApi, kind: Kind, body: Mapping[str, Any], status: M
     if not changes(stored, status):
         return False
     meta = body["metadata"]
+    where = GROUP, VERSION, kind.plural, meta["namespace"], meta["name"]
     try:
-        await api.patch_status(
-            GROUP, VERSION, kind.plural, meta["namespace"], meta["name"], status, meta["resourceVersion"]
-        )
+        await api.patch_status(*where, status, meta["resourceVersion"], meta["uid"])
     except (Conflict, NotFound):
         return False
     return True

@@ -15,7 +15,7 @@ from typing import Any
 import urllib3
 from kubernetes import client, config
 
-from neo4j_dr_operator.errors import Conflict, KubernetesError, KubernetesUnreachable, NotFound
+from neo4j_dr_operator.errors import Conflict, KubernetesError, KubernetesUnreachable, NotFound, NotServed
 from neo4j_dr_operator.threads import Threads
 
 MERGE = "application/merge-patch+json"
@@ -83,12 +83,13 @@ class Kube:
         name: str,
         status: Mapping[str, Any],
         resource_version: str,
+        uid: str,
     ) -> dict[str, Any]:
-        """Merge `status` into the status subresource, if the object is still at `resource_version`.
+        """Merge `status` into the status subresource, if the object is still that of `uid` at `resource_version`.
 
-        Returns the object as stored. Raises Conflict when somebody else was first.
+        Returns the object as stored. Raises Conflict when somebody else was first, or it is another one's.
         """
-        body = {"metadata": {"resourceVersion": resource_version}, "status": dict(status)}
+        body = {"metadata": {"resourceVersion": resource_version, "uid": uid}, "status": dict(status)}
         stored: dict[str, Any] = await self._call(
             lambda: self._custom.patch_namespaced_custom_object_status(
                 group, version, namespace, plural, name, body, _content_type=MERGE, _request_timeout=self._timeout
@@ -171,14 +172,15 @@ def translated(error: client.ApiException) -> KubernetesError:
     """An answer of the API server that is a refusal, as our error; `status` is the HTTP code."""
     status = int(error.status or 0)
     try:
-        message = json.loads(error.body or "{}").get("message", "")
+        answer = json.loads(error.body or "{}")
     except ValueError:
-        message = ""
+        answer = {}
+    message, details = answer.get("message", ""), answer.get("details") or {}
     text = f"the API server answered {status} {error.reason or ''}: {message}"[:500]
     if status == 409:
         return Conflict(text, status=status)
     if status == 404:
-        return NotFound(text, status=status)
+        return (NotFound if details.get("name") else NotServed)(text, status=status)
     if status >= 500 or status == 429 or status == 0:
         return KubernetesUnreachable(text, status=status)
     return KubernetesError(text, status=status)

@@ -11,7 +11,7 @@ from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import RESTORE
 from neo4j_dr_operator.cluster.endpoint import Secrets
 from neo4j_dr_operator.errors import Conflict, KubernetesError, NotFound
-from neo4j_dr_operator.kube.status import StatusApi
+from neo4j_dr_operator.kube.status import StatusApi, same
 from neo4j_dr_operator.restore import publish
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Api(Secrets, StatusApi, Protocol):
 
 
 class StatusKeeper:
-    """One resource as last known. Methods raise KubernetesError unless they say otherwise, NotFound once it is gone."""
+    """One resource as last known. Methods raise KubernetesError unless they say otherwise, Gone once it was deleted."""
 
     def __init__(self, api: Api, body: Body) -> None:
         """Start with the body of an event."""
@@ -108,17 +108,14 @@ class StatusKeeper:
         while publish.worth_storing(self.status, status, ()):
             if publish.ended(self.status):
                 return False
-            version = self.body["metadata"]["resourceVersion"]
+            where = GROUP, VERSION, RESTORE.plural, self._namespace, self._name
             try:
                 stored = await self._api.patch_status(
-                    GROUP, VERSION, RESTORE.plural, self._namespace, self._name, status, version
+                    *where, status, self.body["metadata"]["resourceVersion"], self._uid
                 )
                 self.update(stored)
                 self._told = time.monotonic()
                 return True
-            except Conflict:
-                fresh = await self._api.get(GROUP, VERSION, RESTORE.plural, self._namespace, self._name)
-                if fresh["metadata"]["uid"] != self._uid:
-                    raise NotFound(f"restore {self._namespace}/{self._name} is gone") from None
-                self.update(fresh)
+            except (Conflict, NotFound):
+                self.update(await same(self._api, *where, self._uid))
         return True

@@ -16,9 +16,12 @@ import pytest
 from lab import ControlPlane, Lab
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
+from neo4j_dr_operator.errors import Conflict, Gone, NotServed
 from neo4j_dr_operator.failover import due
+from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.failover.statuses import StatusWriter
 from neo4j_dr_operator.kube.client import Kube
+from neo4j_dr_operator.kube.status import same
 from tests.scenario.audit import Requests
 from tests.scenario.world import Operator, wait_for
 
@@ -220,6 +223,38 @@ def test_an_answer_does_not_hide_a_newer_event(stored: Stored) -> None:
     first = overtaken(stored, other)
     assert asyncio.run(first.store({"phase": "Degraded"}))
     assert first.status == {"phase": "SwitchingOver", "control": {"epoch": 2}}
+
+
+def again(stored: Stored) -> dict[str, Any]:
+    """Deleted and made again with the same name; the new body."""
+    stored.plane.kubectl("-n", stored.namespace, "delete", "n4dr", stored.name, "--timeout=10s")
+    apply(stored.plane, stored.namespace, recovery(stored.name))
+    return stored.body()
+
+
+def test_a_successor_of_the_same_name_is_not_written_to(stored: Stored) -> None:
+    """Neither over its version, which a uid of before refuses, nor after a look at it."""
+    old = stored.body()["metadata"]["uid"]
+    new = again(stored)["metadata"]
+    where = GROUP, VERSION, DISASTER_RECOVERY.plural, stored.namespace, stored.name
+    with pytest.raises(Conflict):
+        asyncio.run(stored.api.patch_status(*where, {"phase": "Pending"}, new["resourceVersion"], old))
+    with pytest.raises(Gone):
+        stored.put(phase="Replicating", control={"epoch": 1})
+    with pytest.raises(Gone):
+        asyncio.run(stored.writer.fresh_control())
+    patch(stored, {"spec": {"failover": {"target": "secondary"}}})
+    asyncio.run(stored.writer.consume(Consume("target", "secondary"), None))
+    assert stored.body()["spec"]["failover"]["target"] == "secondary"
+    assert "status" not in stored.body()
+
+
+def test_a_deleted_one_is_gone_and_a_kind_that_is_not_served_is_no_deletion(stored: Stored) -> None:
+    stored.plane.kubectl("-n", stored.namespace, "delete", "n4dr", stored.name, "--timeout=10s")
+    with pytest.raises(Gone):
+        stored.put(phase="Replicating")
+    with pytest.raises(NotServed):
+        asyncio.run(same(stored.api, GROUP, VERSION, "neo4jnothings", stored.namespace, stored.name, "u"))
 
 
 def patch(stored: Stored, change: dict[str, Any]) -> None:

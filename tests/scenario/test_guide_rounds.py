@@ -80,6 +80,24 @@ def test_three_rounds_of_the_printed_lines(dr: World) -> None:
     assert "target" not in dr.kubectl("get", "n4dr", "cross-region-dr", "-o", "jsonpath={.spec.failover}")
 
 
+def test_what_is_made_right_before_a_switchover_stays_on_both_sides(dr: World) -> None:
+    dr.set_up()
+    dr.operator.start()
+    dr.settled("primary")
+    old, new = dr.sites["primary"], dr.sites["secondary"]
+    old.query("CREATE (:Person {uid: 1})")
+    old.query("CREATE CONSTRAINT person_uid FOR (n:Person) REQUIRE n.uid IS UNIQUE")
+    old.query("CREATE INDEX person_name FOR (n:Person) ON (n.name)")
+    dr.request("secondary")
+    dr.settled("secondary")
+    names = "SHOW INDEXES YIELD name, labelsOrTypes WHERE labelsOrTypes = ['Person'] RETURN name ORDER BY name"
+    rules = [{"name": "person_name"}, {"name": "person_uid"}]
+    assert new.query(names) == rules
+    new.query("CREATE INDEX person_age FOR (n:Person) ON (n.age)")
+    wait_for("the link back carries the schema", lambda: len(old.query(names)) == 3, 60)
+    assert old.query(names) == [{"name": "person_age"}, *rules]
+
+
 def test_nothing_flips_back_while_git_applies_the_first_manifest(dr: World) -> None:
     dr.set_up()
     first = [dr.recovery_manifest(), dr.cluster_manifest("primary"), dr.cluster_manifest("secondary")]

@@ -88,8 +88,10 @@ class FakeApi:
         name: str,
         status: Mapping[str, Any],
         over: str,
+        uid: str,
     ) -> dict[str, Any]:
-        if self._found(plural, name)["metadata"]["resourceVersion"] != over:
+        meta = self._found(plural, name)["metadata"]
+        if (meta["resourceVersion"], meta["uid"]) != (over, uid):
             raise Conflict("changed")
         stored = self.change(plural, name, status=status)
         if plural == RECOVERY:

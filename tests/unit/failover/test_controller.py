@@ -116,3 +116,21 @@ def test_a_state_that_was_moved_on_before_the_answer_came_is_taken_over(moved: b
     world.running(until)
     epochs = [status["control"]["epoch"] for status in world.api.written]
     assert (epochs[0], world.body["status"]["control"]["epoch"]) == (2, 4), epochs
+
+
+def test_a_successor_of_the_same_name_gets_nothing_from_the_controller_of_a_deleted_one() -> None:
+    """Its own first look has to find a spec without a memory: what stands there then is no request (P7)."""
+    world = World(following(handled=Handled()), {})
+
+    def replaced() -> None:
+        world.api.delete(RECOVERY, DR)
+        world.api.create(RECOVERY, DR, {**PAIR, "failover": {"target": "secondary"}})
+
+    async def until() -> None:
+        world.api.between["secret"] = replaced
+        while f"get {RECOVERY}" not in world.api.calls:
+            await asyncio.sleep(0)
+        await world.controller.close()
+
+    world.running(until)
+    assert world.body["status"] == {}

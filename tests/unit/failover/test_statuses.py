@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from fake_api import RECOVERY, FakeApi
 
-from neo4j_dr_operator.failover.statuses import _steady, changes
+from neo4j_dr_operator.errors import Gone
+from neo4j_dr_operator.failover.statuses import StatusWriter, _steady, changes
 
 
 @pytest.mark.parametrize(
@@ -52,3 +55,17 @@ def test_the_age_of_the_archive_is_written_in_steps(
 ) -> None:
     """At rest never, in an outage again and again: a day without the store does not show 31 s."""
     assert changes(_steady({"shipping": stored}), _steady({"shipping": wanted})) is differs
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["made again", "deleted"])
+def test_a_writer_knows_one_object_and_no_other_of_its_name(again: bool) -> None:
+    api = FakeApi()
+    writer = StatusWriter(api, "production", "dr")
+    writer.update(api.create(RECOVERY, "dr", {}))
+    api.delete(RECOVERY, "dr")
+    if again:
+        api.create(RECOVERY, "dr", {}, control={"epoch": 7})
+    for call in (lambda: writer.store({"phase": "Pending"}), writer.fresh_control):
+        with pytest.raises(Gone):
+            asyncio.run(call())
+    assert not api.written

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neo4j_dr_operator.errors import Conflict, KubernetesUnreachable, NotFound
+from neo4j_dr_operator.errors import Conflict, Gone, KubernetesUnreachable
 from neo4j_dr_operator.restore import publish
 from neo4j_dr_operator.restore.keeper import StatusKeeper
 
@@ -39,11 +39,19 @@ class Server:
         return self.body
 
     async def patch_status(
-        self, group: str, version: str, plural: str, namespace: str, name: str, status: Mapping[str, Any], over: str
+        self,
+        group: str,
+        version: str,
+        plural: str,
+        namespace: str,
+        name: str,
+        status: Mapping[str, Any],
+        over: str,
+        uid: str,
     ) -> dict[str, Any]:
         if self.silent:
             raise KubernetesUnreachable("no answer")
-        if over != self.body["metadata"]["resourceVersion"]:
+        if (over, uid) != (self.body["metadata"]["resourceVersion"], self.body["metadata"]["uid"]):
             raise Conflict("changed")
         self.writes.append(status)
         self.touched(**status)
@@ -120,7 +128,7 @@ def test_a_successor_of_the_same_name_is_left_alone() -> None:
         keeper = StatusKeeper(server, server.body)
         meta = {**server.body["metadata"], "uid": "u2", "resourceVersion": "9"}
         server.body = {**server.body, "metadata": meta}
-        with pytest.raises(NotFound):
+        with pytest.raises(Gone):
             await keeper.end_badly("PointInGap", "there is a gap", None)
         return server
 
