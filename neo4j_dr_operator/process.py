@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from neo4j_dr_operator import memory
 from neo4j_dr_operator.errors import DrError
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,8 @@ def serve(status: Reported, begin: Callable[[bytes, Lines], Work], period: float
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)  # collections over large lists of rows are pure loss
-        threading.Thread(target=_obey, args=(work.commands, stdin), name="commands", daemon=True).start()
+        commands = {"memory": _allot, **work.commands}
+        threading.Thread(target=_obey, args=(commands, stdin), name="commands", daemon=True).start()
         Reporter(status, lines, period).start()
         work.run()
     except DrError as error:
@@ -116,6 +118,11 @@ def serve(status: Reported, begin: Callable[[bytes, Lines], Work], period: float
     status.become("finished")
     lines.write(status.line())
     return EXIT_FINISHED
+
+
+def _allot(command: Command) -> None:
+    """What the parent sends to every worker: its part of the container's memory."""
+    memory.MINE.bytes = int(command["bytes"])
 
 
 def _obey(commands: Mapping[str, Callable[[Command], None]], stdin: io.RawIOBase) -> None:

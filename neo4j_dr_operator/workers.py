@@ -8,6 +8,7 @@ never in arguments or the environment.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from neo4j_dr_operator import memory
 from neo4j_dr_operator.errors import ReplicationError
 
 log = logging.getLogger(__name__)
@@ -50,13 +52,15 @@ class Plan(Protocol):
 PlanT = TypeVar("PlanT", bound=Plan)
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker(Generic[PlanT]):
     """One child with its last report, empty until the first one arrives. Without a `process` none could be started."""
 
     config: PlanT
     process: asyncio.subprocess.Process | None
     report: dict[str, Any] = field(default_factory=dict)
+    memory: int = 0
+    """Bytes that it was told a transaction may take."""
 
     @property
     def code(self) -> int | None:
@@ -73,6 +77,35 @@ class Worker(Generic[PlanT]):
         if stdin is None or stdin.is_closing() or self.code is not None:
             raise ReplicationError(f"the worker of {self.config.name} has ended")
         stdin.write(json.dumps(command).encode() + b"\n")
+
+
+class Household:
+    """All children of this process. They live in one container, so each is told its part of the memory."""
+
+    def __init__(self) -> None:
+        """Nobody yet."""
+        self._members: set[Worker[Any]] = set()
+
+    def join(self, worker: Worker[Any]) -> None:
+        """It has begun: the others have to do with less."""
+        self._members.add(worker)
+        self._share()
+
+    def leave(self, worker: Worker[Any]) -> None:
+        """It has ended: there is more for the others."""
+        self._members.discard(worker)
+        self._share()
+
+    def _share(self) -> None:
+        part = memory.share(len(self._members))
+        for worker in self._members:
+            if worker.memory != part:
+                worker.memory = part
+                with contextlib.suppress(ReplicationError):  # it is about to leave
+                    worker.tell({"do": "memory", "bytes": part})
+
+
+HOUSEHOLD = Household()
 
 
 class Supervisor(Generic[PlanT]):
@@ -166,6 +199,7 @@ class Supervisor(Generic[PlanT]):
             cause = getattr(error, "strerror", None) or str(error)
             worker.trouble("WorkerNotStarted", f"no worker process could be started: {cause}")
             return worker
+        HOUSEHOLD.join(worker)
         ended = asyncio.create_task(self._listen(worker))
         woken = asyncio.create_task(self._wake.wait())
         try:
@@ -174,6 +208,7 @@ class Supervisor(Generic[PlanT]):
                 await self._end(worker, FINISH_PATIENCE)
             await ended
         finally:
+            HOUSEHOLD.leave(worker)
             woken.cancel()
             if not ended.done():
                 ended.cancel()

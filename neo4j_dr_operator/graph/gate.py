@@ -35,7 +35,7 @@ class Gate:
     def check(self) -> None:
         """Raise the refusal again, word for word, while it is too early to try."""
         if self._refusal is not None and self._clock() < self._until:
-            raise type(self._refusal)(self._refusal.message, code=self._refusal.code)
+            raise _again(self._refusal)
 
     def accepted(self) -> None:
         """The server answered to them."""
@@ -51,8 +51,14 @@ class Gate:
             if self._clock() >= self._until:
                 self._until = self._clock() + PAUSES[min(self._refusals, len(PAUSES) - 1)]
                 self._refusals += 1
-            first = self._refusal = self._refusal if type(self._refusal) is type(error) else error
-            raise first from error.__cause__
+            if type(self._refusal) is not type(error):
+                self._refusal = _again(error)
+            raise _again(self._refusal) from error.__cause__
+
+
+def _again(refusal: errors.AuthenticationFailed) -> errors.AuthenticationFailed:
+    """The same words in an error that was never raised: one that is raised again and again keeps every traceback."""
+    return type(refusal)(refusal.message, code=refusal.code)
 
 
 @functools.lru_cache(maxsize=256)

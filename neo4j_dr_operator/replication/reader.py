@@ -84,7 +84,7 @@ class Reader(threading.Thread):
         self._ahead = 0
         self._stopping = threading.Event()
         self._ended = False
-        self._failure: SourceFailure | None = None
+        self._failure: Exception | None = None
         status.caught_up = False
         status.pending = 0
 
@@ -98,7 +98,8 @@ class Reader(threading.Thread):
         """Whole chunks of up to about one batch, as many as are there; [] when nothing came within ``timeout`` seconds.
 
         What was taken before counts as applied. None: the reader has ended and everything was taken. Raises
-        :class:`SourceFailure` once everything read before the failure was taken.
+        :class:`SourceFailure` once everything read before the failure was taken; likewise what a mistake of ours has
+        raised in this thread.
         """
         with self._changed:
             self._applying = 0
@@ -154,6 +155,8 @@ class Reader(threading.Thread):
             self._failure = SourceFailure(lost.explained(self._database, self._cursor, error))
         except ValueError as error:
             self._failure = SourceFailure(errors.QueryFailed(str(error)))
+        except Exception as error:  # noqa: BLE001 - the boundary of the thread: raised by take(), never a quiet end
+            self._failure = error
         finally:
             with self._changed:
                 self._ended = True

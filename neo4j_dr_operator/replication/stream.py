@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from neo4j_dr_operator import errors
+from neo4j_dr_operator import errors, memory
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication import room
@@ -108,7 +108,7 @@ def _chunk(cursor: str, columns: list[list[Any]], size: int, *, more: bool) -> C
 def _whole(database: Database, cursor: str) -> Chunk:
     """The one transaction after ``cursor``, streamed row by row: no limit on the server's memory, one on ours."""
     columns: list[list[Any]] = [[] for _ in _COLUMNS]
-    allowed, before, last = room.largest(), database.traffic.received, ""
+    before, last = database.traffic.received, ""
     rows = database.stream(SINGLE, {"cursor": cursor}, within=WHOLE_SECONDS, fetch=FETCH)
     try:
         for row in rows:
@@ -119,7 +119,7 @@ def _whole(database: Database, cursor: str) -> Chunk:
             for column, value in zip(columns[1:], row[1:8], strict=True):
                 column.append(value)
             if len(columns[1]) % room.LOOK_EVERY == 0:
-                room.check(len(columns[1]), database.traffic.received - before, allowed)
+                room.check(len(columns[1]), database.traffic.received - before, memory.MINE.allowed())
     finally:
         rows.close()
     columns[0] = [last] * len(columns[1])  # within a transaction only its end is a position

@@ -17,6 +17,7 @@ WORKER = """
 import sys, threading
 from dataclasses import dataclass, field
 from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator import memory
 from neo4j_dr_operator.process import Work, serve
 
 @dataclass
@@ -26,7 +27,7 @@ class Status:
     reason: str | None = None
     changed: threading.Event = field(default_factory=threading.Event)
     def line(self):
-        return {"report": {"state": self.state, "said": self.said, "reason": self.reason}}
+        return {"report": {"state": self.state, "said": self.said, "reason": self.reason, "memory": memory.MINE.bytes}}
     def become(self, state):
         self.state = state
         self.changed.set()
@@ -116,6 +117,12 @@ def test_it_obeys_and_finishes(child: Child) -> None:
     assert "what?" not in log
 
 
+def test_it_takes_as_much_memory_as_its_parent_allots(child: Child) -> None:
+    child.send('{"do": "memory", "bytes": 4096}')
+    child.send('{"do": "say", "what": "so"}')
+    assert child.report(said="SO")["memory"] == 4096
+
+
 def test_it_ends_with_its_parent(child: Child) -> None:
     child.report(state="working")
     assert child.process.stdin is not None
@@ -133,6 +140,7 @@ def test_a_mistake_of_ours_is_reported_by_its_kind_only(child: Child) -> None:
     assert json.loads(out.splitlines()[-1])["report"] == {
         "state": "failed",
         "said": "BROKEN",
+        "memory": None,
         "reason": "InternalError",
     }
     assert "InternalError: ZeroDivisionError in the worker" in log

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from neo4j_dr_operator import workers
+from neo4j_dr_operator import memory, workers
 from neo4j_dr_operator.errors import ReplicationError
 from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.graph.bolt import Endpoint
@@ -28,12 +28,21 @@ while sys.stdin.readline().strip() not in ('{"do": "finish"}', ""):
     pass
 """
 """A worker that streams until it is told to finish."""
+TELLING = """
+import json, sys
+sys.stdin.readline()
+for line in sys.stdin:
+    if json.loads(line)["do"] == "finish":
+        break
+    print(json.dumps({"report": {"state": "streaming", "heard": json.loads(line)}}), flush=True)
+"""
+"""One that repeats what it is told."""
 BABBLING = """
 import sys
 sys.stdin.readline()
 sys.stdout.write("x" * (4 << 20) + "\\n")
 sys.stdout.flush()
-sys.stdin.readline()
+sys.stdin.read()
 """
 """One whose line is too long, and who would stay."""
 
@@ -182,5 +191,32 @@ def test_a_mistake_in_hearing_a_child_ends_the_child_only(
         watched.supervisor.want(PLAN)
         await watched.until(lambda: watched.state() == "streaming")
         await watched.supervisor.close()
+
+    run(scenario())
+
+
+def test_the_memory_of_the_container_is_shared_out(
+    children: Callable[..., Children], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them reads the same large transaction at the same time: together they must not outgrow it."""
+    children(TELLING)
+    monkeypatch.setattr(memory, "share", lambda workers: 1200 // workers)
+
+    async def scenario() -> None:
+        first, second = Watched(), Watched()
+
+        def heard(watched: Watched) -> object:
+            worker = watched.supervisor.worker
+            return worker and (worker.report.get("heard") or {}).get("bytes")
+
+        first.supervisor.want(PLAN)
+        await first.until(lambda: heard(first) == 1200)
+        second.supervisor.want(PLAN)
+        await second.until(lambda: heard(second) == 600)
+        await first.until(lambda: heard(first) == 600)
+        second.supervisor.want(None)
+        await first.until(lambda: heard(first) == 1200)
+        await first.supervisor.close()
+        await second.supervisor.close()
 
     run(scenario())

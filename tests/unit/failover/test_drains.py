@@ -185,7 +185,8 @@ import json, sys
 line = json.loads(sys.stdin.readline())
 say = lambda **report: print(json.dumps({"report": report}), flush=True)
 say(state="draining", cursorTx=1, transactions=1, error=None)
-sys.stdin.readline()
+while "anything" not in sys.stdin.readline():
+    pass
 say(state="finished", cursor=line["archive"], cursorTx=2, transactions=2, error=None)
 """
 

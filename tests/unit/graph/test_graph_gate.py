@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 
 import pytest
 
@@ -71,6 +72,19 @@ def test_the_words_stay_those_of_the_first_refusal() -> None:
     refuse(gate, "change it", errors.PasswordChangeRequired)
     with pytest.raises(errors.PasswordChangeRequired, match="change it"):
         gate.check()
+
+
+def test_an_error_that_is_raised_again_holds_no_earlier_traceback() -> None:
+    """They would hold the frames, and with them what was on its way, for as long as the password is wrong."""
+    clock = Clock()
+    gate, raised = Gate(clock), []
+    for _ in range(5):
+        with pytest.raises(errors.AuthenticationFailed) as caught, gate.watching():
+            raise errors.AuthenticationFailed("wrong password")
+        raised.append(caught.value)
+        clock.now += PAUSES[-1]
+    assert len({id(error) for error in raised}) == 5
+    assert len({len(list(traceback.walk_tb(error.__traceback__))) for error in raised}) == 1
 
 
 def test_an_answer_forgets_what_was_refused() -> None:

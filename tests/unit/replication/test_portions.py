@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neo4j_dr_operator import errors
+from neo4j_dr_operator import errors, memory
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication import portions, room
 from neo4j_dr_operator.replication.changes import Chunk
@@ -136,13 +136,15 @@ def test_many_light_rows_make_several_statements() -> None:
     assert [part.stop - part.start for part in portions.statements([{}] * count, 0)] == [portions.STATEMENT_ROWS] * 3
 
 
-def test_half_of_the_memory_that_there_is_may_be_taken(tmp_path: Path) -> None:
+def test_half_of_the_memory_that_there_is_may_be_taken_by_all_workers_together(tmp_path: Path) -> None:
     limit = tmp_path / "memory.max"
     limit.write_text(f"{1 << 30}\n")
-    assert room.largest({}, [tmp_path / "none", limit]) == 1 << 29
+    assert memory.share(1, {}, [tmp_path / "none", limit]) == 1 << 29
+    assert memory.share(4, {}, [limit]) == 1 << 27
+    assert memory.share(100, {}, [limit]) == memory.FLOOR
     limit.write_text("max\n")
-    assert room.largest({}, [limit]) > 1 << 28
-    assert room.largest({room.VARIABLE: "1000"}, [limit]) == 1000
+    assert memory.share(1, {}, [limit]) > 1 << 28
+    assert memory.share(9, {memory.VARIABLE: "1000"}, [limit]) == 1000
 
 
 def test_what_is_too_large_is_refused_with_the_remedy() -> None:
