@@ -113,13 +113,14 @@ class Archivist:
         self._ask(wishes)
         readable = self._readable(state, seen)
         shipped = shipping if shipping is not None and shipping.epoch == state.epoch else None
+        gaps = (shipped.gap if shipped is not None else None, self.auditor.gap(wishes.logs, state.epoch))
         self._sight = sight = Sight(
             wall=time.time(),
             operator=self._at.operator,
             known=state.epoch,
             epoch=state.epoch if readable else 0,
             segment=shipped.segment if shipped is not None else None,
-            gap=shipped.gap if shipped is not None else None,
+            gap=max(filter(None, gaps), default=None),
             held=tuple((where, look.names) for where, look in self._looks.items() if look.names is not None),
             damage=self.auditor.damage(wishes.logs),
             ended=self._ended(state.keeping.job),
