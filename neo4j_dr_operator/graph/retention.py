@@ -5,8 +5,8 @@ Operations Manual, "Transaction logging"): ``keep_all``, ``keep_none``, or a num
 ``txs`` or ``files``, and perhaps a second one, a size that the log may not exceed either (the default: ``2 days 2G``).
 
 What an age allows is known. What a size allows is seen only when the log's oldest entry moves: as fast as it moves, the
-place where the log begins comes nearer. So nothing is known of a log that is limited by size, if only beside an age, and
-was never pruned while somebody looked: 2 GiB are two days of one database and two minutes of another. That is said
+place where the log begins comes nearer. So nothing is known of a log that is limited by size, if only beside an age,
+and was never pruned while somebody looked: 2 GiB are two days of one database and two minutes of another. That is said
 (None), not guessed.
 """
 

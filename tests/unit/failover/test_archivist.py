@@ -63,7 +63,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Hear
     monkeypatch.setattr(archivist, "Supervisor", Heard)
     monkeypatch.setattr(auditor, "Supervisor", Heard)
 
-    def make(restoring: bool = False) -> tuple[Archivist, Heard, Any]:
+    def make(restoring: str | None = None) -> tuple[Archivist, Heard, Any]:
         told: list[Any] = []
         metrics = Metrics()
         references: Any = SimpleNamespace(archive=LOGS, backups=BACKUPS, backups_problem=None)
@@ -71,7 +71,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Hear
         teller: Any = SimpleNamespace(tell=told.append)
         ways: Any = WAYS
         wired = Wired("ns/dr", ME, ways, references, lambda: body, teller, metrics.of("ns", "dr"))
-        one = Archivist(wired, asyncio.Event().set, lambda: restoring)
+        one = Archivist(wired, asyncio.Event().set, lambda place: restoring if place == BACKUPS else None)
         heard: Any = one._jobs
         return one, heard, SimpleNamespace(news=told, registry=metrics.registry, references=references)
 
@@ -119,9 +119,12 @@ def test_where_it_goes_and_what_is_deleted_after_it(
 
 
 def test_nothing_is_deleted_while_a_restore_reads_nor_where_no_backups_are_asked_for(made: Any) -> None:
-    one, heard, _ = made(restoring=True)
+    one, heard, _ = made(restoring="ns/back")
     one.act(STATE, SPEC, stored(JOB))
     assert heard.plan.retention is None
+    assert one.seen(Keeping()).restoring == "ns/back"
+    one.act(STATE, SPEC, stored(JOB.model_copy(update={"kind": "base"})))
+    assert heard.plan.retention == "30d", "it reads another archive"
     one, heard, _ = made()
     base = stored(JOB.model_copy(update={"kind": "base"}))
     one.act(STATE, SPEC.model_copy(update={"backup": SPEC.backup.model_copy(update={"enabled": False})}), base)
