@@ -288,5 +288,8 @@ class Audit:
         status.findings = findings
         status.window = window(known.chapters(bad_segments(findings)))
         status.epoch = max({*known.tails, *(name.epoch for name in known.copies)}, default=0)
+        status.segment = known.tails.get(status.epoch, 0)
+        pieces = known.pieces.get(status.epoch, {})
+        status.gap = max((number for number, piece in pieces.items() if piece.start == "gap"), default=None)
         status.objects, status.bytes = known.objects, known.size
         status.oldest = min(known.ages(), default=None)

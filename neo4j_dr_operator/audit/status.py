@@ -20,12 +20,14 @@ SHOWN = 20
 class AuditStatus(JobStatus):
     """``done`` and ``total`` count objects to read. ``window``: None until the round is over, and where nothing could
     be read. ``oldest``: since when an object was not looked at, seconds since 1970; ``objects``, ``bytes``: of the
-    archive; ``read``: bytes read in this round; ``requests``: sent in it, by kind; ``epoch``: the newest one;
-    ``request``: the last one that was carried out."""
+    archive; ``read``: bytes read in this round; ``requests``: sent in it, by kind; ``epoch``: the newest one,
+    ``segment``: its last one, ``gap``: its last one behind a gap; ``request``: the last one that was carried out."""
 
     at: int | None = None
     window: Window | None = None
     epoch: int = 0
+    segment: int = 0
+    gap: int | None = None
     findings: Sequence[Finding] = ()
     objects: int = 0
     bytes: int = 0
@@ -41,6 +43,8 @@ class AuditStatus(JobStatus):
             "at": self.at,
             "window": _shown(self.window),
             "epoch": self.epoch,
+            "segment": self.segment,
+            "gap": self.gap,
             "findings": [asdict(finding) for finding in self.findings[:SHOWN]],
             "counts": dict(counts),
             "damaged": damaged(self.findings),

@@ -13,17 +13,9 @@ from neo4j_dr_operator.audit.facts import Damaged
 from neo4j_dr_operator.audit.status import AuditStatus
 from neo4j_dr_operator.backup.process import Patience
 from neo4j_dr_operator.objectstore.objects import Bucket
-from neo4j_dr_operator.objectstore.refusals import (
-    BucketInOtherRegion,
-    BucketNotFound,
-    ClockSkewed,
-    CredentialsExpired,
-    CredentialsRejected,
-)
+from neo4j_dr_operator.objectstore.refusals import of_object
 from neo4j_dr_operator.shipping.chain import PAGE
 
-OURS = (BucketNotFound, BucketInOtherRegion, CredentialsRejected, CredentialsExpired, ClockSkewed)
-"""Refusals that speak of us or of the bucket, not of an object."""
 T = TypeVar("T")
 
 
@@ -40,10 +32,8 @@ class Store:
         def asked() -> bytes | None:
             try:
                 held = self.bucket.get(name)
-            except errors.ObjectStoreUnreachable:
-                raise
             except errors.ObjectStoreError as error:
-                if isinstance(error, OURS):
+                if not of_object(error):
                     raise
                 raise Damaged("Unreadable", error.message) from error
             return None if held is None else held.body

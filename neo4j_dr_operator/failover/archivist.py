@@ -83,10 +83,10 @@ class Wired:
 class Archivist:
     """The snapshots of one resource. At every round: `keep`, then, once that is stored, `act`."""
 
-    def __init__(self, wired: Wired, changed: Callable[[], None], restoring: Callable[[], bool]) -> None:
+    def __init__(self, wired: Wired, changed: Callable[[], None], restoring: Callable[[S3Address], str | None]) -> None:
         """Nothing runs yet. `changed` is called when something was found or a worker reported.
 
-        `restoring`: whether a restore reads this resource's archive, so that nothing may be deleted from it.
+        `restoring`: which restore reads this resource's archive at a place, so that nothing may be deleted from it.
         """
         self._at, self._changed, self._restoring = wired, changed, restoring
         self._jobs: Supervisor[BackupPlan] = Supervisor("backup", changed, job=True)
@@ -113,13 +113,14 @@ class Archivist:
         self._ask(wishes)
         readable = self._readable(state, seen)
         shipped = shipping if shipping is not None and shipping.epoch == state.epoch else None
+        gaps = (shipped.gap if shipped is not None else None, self.auditor.gap(wishes.logs, state.epoch))
         self._sight = sight = Sight(
             wall=time.time(),
             operator=self._at.operator,
             known=state.epoch,
             epoch=state.epoch if readable else 0,
             segment=shipped.segment if shipped is not None else None,
-            gap=shipped.gap if shipped is not None else None,
+            gap=max(filter(None, gaps), default=None),
             held=tuple((where, look.names) for where, look in self._looks.items() if look.names is not None),
             damage=self.auditor.damage(wishes.logs),
             ended=self._ended(state.keeping.job),
@@ -252,7 +253,7 @@ class Archivist:
         if destination is None or source is None:
             return None
         encryption = shipping.encryption if to_logs else backup.encryption
-        deleting = backup.enabled and kind != "requested" and not self._restoring()
+        deleting = backup.enabled and kind != "requested" and self._restoring(destination) is None
         return BackupPlan(
             number=number,
             archive=self._at.dr,
@@ -330,7 +331,12 @@ class Archivist:
         report = worker.report if worker is not None else {}
         reported = report.get("state"), (report.get("error") or {}).get("reason"), (report.get("percent") or 0) // 10
         looks = tuple((where, look.names, look.problem) for where, look in self._looks.items())
-        return self._jobs.worker is None, reported, looks, self._restoring(), self.auditor.essence()
+        return self._jobs.worker is None, reported, looks, self._restores(), self.auditor.essence()
+
+    def _restores(self) -> tuple[str, ...]:
+        """Restores for which nothing is deleted at the moment."""
+        places = (self._at.references.backups, self._at.references.archive)
+        return tuple(filter(None, (self._restoring(place) for place in places if place is not None)))
 
     @property
     def pause(self) -> float:
@@ -352,6 +358,7 @@ class Archivist:
             report=worker.report if worker is not None and mine else {},
             problem=references.backups_problem or self._doubt(wishes.backups),
             base_problem=self._doubt(wishes.logs),
+            restoring=next(iter(self._restores()), ""),
         )
 
     def _doubt(self, where: str | None) -> tuple[str, str] | None:

@@ -24,8 +24,6 @@ REASONS = {
 """Reasons of the condition by the kind of what was found."""
 LATE = 2.0
 """Periods without a look at some object from which an audit is overdue."""
-MARGIN = 6.0
-"""Seconds that a watermark may be behind what the shipper has seen, beside its interval."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,10 @@ def archive_healthy(archives: Sequence[Audited], stored: Mapping[str, Any] | Non
     return Claim(KIND, True, "Intact", "everything that was read is as it was put")
 
 
-def document(
-    archives: Sequence[Audited], shipping: ShippingView | None, every: float | None
-) -> dict[str, dict[str, Any] | None]:
+def document(archives: Sequence[Audited], shipping: ShippingView | None) -> dict[str, dict[str, Any] | None]:
     """What of the status tells of recovery: nothing while it is not known, so that what is stored stays.
 
-    ``shipping``: the shipper; ``every``: its interval in seconds. The window is that of the first archive.
+    ``shipping``: the shipper. The window is that of the first archive.
     """
     if not archives:
         return {"recovery": None}
@@ -109,7 +105,7 @@ def document(
         "recovery": {
             "location": main.where,
             "earliest": _point(window.get("earliest")),
-            "latest": _point(latest(main, shipping, every)),
+            "latest": _point(latest(main, shipping)),
             "gaps": gaps,
             "checkedAt": timestamp(report["at"]) if report.get("at") is not None else None,
             "oldestUncheckedAt": timestamp(oldest) if oldest is not None else None,
@@ -122,17 +118,18 @@ def document(
     }
 
 
-def latest(archive: Audited, shipping: ShippingView | None, every: float | None) -> int | None:
+def latest(archive: Audited, shipping: ShippingView | None) -> int | None:
     """The last point of the window now: that of the audit, and on with what was shipped since, if nothing lies between.
 
-    In quiet times the store knows only what the last watermark says, which the shipper is ahead of by an interval.
+    Both on the source's clock, as a restore compares. Behind a gap that no auditor has seen yet nothing is promised.
     """
-    window = archive.report.get("window") or {}
+    window, report = archive.report.get("window") or {}, archive.report
     found: int | None = window.get("latest")
-    goes_on = window.get("open") and shipping is not None and shipping.epoch == archive.report.get("epoch")
-    if not goes_on or found is None or shipping is None or shipping.up_to is None or every is None:
+    if found is None or not window.get("open") or shipping is None or shipping.covered is None:
         return found
-    return max(found, int((shipping.up_to - every - MARGIN) * 1000))
+    if shipping.epoch != report.get("epoch") or (shipping.gap or 0) > report.get("segment", 0):
+        return found
+    return max(found, shipping.covered)
 
 
 def total(archives: Sequence[Audited]) -> int:

@@ -172,6 +172,13 @@ class Auditor:
         rounds = self._rounds.get(where or "")
         return str(rounds.seen.report.get("damaged") or "") if rounds is not None else ""
 
+    def gap(self, where: str | None, epoch: int) -> int | None:
+        """Number of an archive's last segment behind a gap, in this epoch; None where none was seen."""
+        rounds = self._rounds.get(where or "")
+        report = rounds.seen.report if rounds is not None else {}
+        found: int | None = report.get("gap")
+        return found if report.get("epoch") == epoch else None
+
     def essence(self) -> object:
         """What a round of the resource may come out differently for."""
         return tuple(each.essence() for each in self._rounds.values())

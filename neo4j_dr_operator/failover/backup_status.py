@@ -22,7 +22,7 @@ class Seen:
     """What is told of backups: what is remembered, asked for and seen, and the worker's last `report`.
 
     `problem`: why a place cannot be used or looked into, as reason and sentence; `base_problem`: the same of the log
-    archive.
+    archive. `restoring`: the restore that reads an archive, from which nothing is deleted meanwhile.
     """
 
     keeping: Keeping = field(default_factory=Keeping)
@@ -31,6 +31,7 @@ class Seen:
     report: Mapping[str, Any] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     base_problem: tuple[str, str] | None = None
+    restoring: str = ""
 
 
 def backup_healthy(seen: Seen) -> Claim:
@@ -98,7 +99,7 @@ def document(seen: Seen) -> dict[str, Any] | None:
         "snapshots": len(held) if held is not None else None,
         "running": _running(keeping.job, seen.report),
         "requests": [_request(answer) for answer in keeping.answers],
-        "message": claim.message if claim.status == "False" else _remark(good),
+        "message": claim.message if claim.status == "False" else _remark(seen, good),
     }
 
 
@@ -106,8 +107,10 @@ def _time(wall: float | None) -> str | None:
     return None if wall is None else timestamp(wall)
 
 
-def _remark(good: Outcome | None) -> str | None:
-    """Of a snapshot that is there, why nothing was deleted after it."""
+def _remark(seen: Seen, good: Outcome | None) -> str | None:
+    """Why nothing is deleted now, or was after the snapshot that is there."""
+    if seen.restoring and seen.wishes.enabled:
+        return f"nothing is deleted while restore {seen.restoring} reads, or may read, the archive"
     if good is None or not good.message:
         return None
     return f"nothing more was deleted after the last snapshot: {good.message}"

@@ -48,6 +48,7 @@ from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter, asked
 from neo4j_dr_operator.failover.telling import News, Teller
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
+from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
 from neo4j_dr_operator.shipping.supervision import ShipConfig
 from neo4j_dr_operator.workers import Supervisor
@@ -65,13 +66,13 @@ class Api(ResourceApi, Secrets, Protocol):
 @dataclass(frozen=True)
 class Wiring:
     """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, which of them
-    restores hold, and whether a restore reads an archive (`<namespace>/<name>`)."""
+    restores hold, and which restore reads an archive (`<namespace>/<name>`) at a place."""
 
     api: Api
     operator: str
     cluster: Callable[[str, str], Body | None]
     holds: Holds = field(default_factory=Holds)
-    reading: Callable[[str], bool] = field(default=lambda _: False)
+    reading: Callable[[str, S3Address], str | None] = field(default=lambda *_: None)
 
 
 class RecoveryController:
@@ -96,7 +97,7 @@ class RecoveryController:
         followers.held = wiring.holds.held
         self._several = Several(followers, self._writer, names)
         self._pulse = Pulse(self._sites, self._supervisor, self._noticed)
-        body_of, restoring = (lambda: self._writer.body), (lambda: wiring.reading(self.dr))
+        body_of, restoring = (lambda: self._writer.body), (lambda place: wiring.reading(self.dr, place))
         wired = Wired(self.dr, wiring.operator, self._sites, self._references, body_of, self._teller, metrics)
         self._archivist = Archivist(wired, self._noticed, restoring)
         running = Running(

@@ -72,7 +72,7 @@ class Meter:
         """The recoverable window, how long nobody has looked at some object, and what was found."""
         window = archives[0].report.get("window") if archives else None
         if window:
-            last = audit_status.latest(archives[0], objectives.shipping, objectives.ship_every)
+            last = audit_status.latest(archives[0], objectives.shipping)
             self._metrics.window(window.get("earliest"), last)
         oldest = min((each.report["oldest"] for each in archives if each.report.get("oldest")), default=None)
         if oldest is not None:

@@ -112,6 +112,15 @@ def _running_out(shipping: ShippingView) -> str:
     )
 
 
+def _unmeasured(shipping: ShippingView) -> str:
+    if not shipping.retention.unmeasured:
+        return ""
+    return (
+        f"; how long its transaction log holds what is not archived is not known until it has been pruned once, since "
+        f"it keeps {shipping.retention.policy}"
+    )
+
+
 def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
     """Whether the archive of transactions is being written, as asked."""
     kind, every, shipping = "LogShippingHealthy", objectives.ship_every, objectives.shipping
@@ -134,4 +143,4 @@ def log_shipping_healthy(state: ControlState, objectives: Objectives) -> Claim:
     age = objectives.archive_age
     if age is not None and age > max(BEHIND_LEAST, BEHIND_INTERVALS * every):
         return Claim(kind, False, "Behind", f"the archive is older than {BEHIND_INTERVALS} shipping intervals")
-    return Claim(kind, True, "Shipping", f"{shipping.site} to {objectives.archive}")
+    return Claim(kind, True, "Shipping", f"{shipping.site} to {objectives.archive}{_unmeasured(shipping)}")

@@ -84,7 +84,7 @@ def recovery_status(
         "replication": remembering([link], stored.get("replication"), "site") if known else [],
         "health": report.health_items(seen, context.since, context.addresses),
         "endpoints": [_endpoint(site, place) for site, place in context.places.items() if place.address],
-        "shipping": _shipping(context.objectives, stored.get("shipping")),
+        "shipping": _shipping(context.objectives),
         "backup": context.backup,
         **context.recovery,
         "notYetSupported": list(context.objectives.support.fields),
@@ -175,12 +175,11 @@ def _left(headroom: Headroom | None) -> int | None:
     return None if headroom is None else int(headroom.seconds)
 
 
-def _shipping(objectives: Objectives, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """`status.shipping`; null takes it away where nothing is shipped. A gap stays told for its epoch."""
+def _shipping(objectives: Objectives) -> dict[str, Any] | None:
+    """`status.shipping`; null takes it away where nothing is shipped."""
     view, age = objectives.shipping, objectives.archive_age
     if objectives.ship_every is None or view is None:
         return None
-    before = stored if stored is not None and stored.get("epoch") == view.epoch else {}
     return {
         "state": view.state,
         "site": view.site,
@@ -192,7 +191,7 @@ def _shipping(objectives: Objectives, stored: Mapping[str, Any] | None) -> dict[
         "backlogTransactions": view.backlog,
         "retentionPolicy": view.retention.policy,
         "retentionSecondsLeft": _left(objectives.headroom),
-        "gap": view.gap if view.gap is not None else before.get("gap"),
+        "gap": view.gap,
         "message": view.message or None,
     }
 

@@ -67,7 +67,8 @@ class Reporter:
     @property
     def shipping(self) -> ShippingView | None:
         """The log shipper, None without one."""
-        return shipping_view(self.running.shipper.worker or self.running.shipper.last, self.places)
+        shipper = self.running.shipper
+        return shipping_view(shipper.worker or shipper.last, self.places, self.writer.status.get("shipping"))
 
     @property
     def places(self) -> dict[Site, Place]:
@@ -182,7 +183,7 @@ class Reporter:
             since={site: self.writer.since(site, runtime.health) for site, runtime in sites.items()},
             places={site: runtime.place for site, runtime in sites.items()},
             backup=backup_status.document(backups),
-            recovery=audit_status.document(audited, self.shipping, objectives.ship_every),
+            recovery=audit_status.document(audited, self.shipping),
         )
 
     async def _put(self, status: Mapping[str, Any]) -> bool:

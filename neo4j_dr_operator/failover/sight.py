@@ -73,13 +73,18 @@ def link_lag(worker: Worker[LinkConfig] | None, state: ControlState, beating: bo
 
 
 def shipping_view(
-    worker: Worker[ShipConfig] | None, places: Mapping[Site, Place] = MappingProxyType({})
+    worker: Worker[ShipConfig] | None,
+    places: Mapping[Site, Place] = MappingProxyType({}),
+    stored: Mapping[str, Any] | None = None,
 ) -> ShippingView | None:
-    """The log shipper as last reported, None when none is wanted. `places`: what people call the sites."""
+    """The log shipper as last reported, None when none is wanted. `places`: what people call the sites; `stored`:
+    `status.shipping`, which tells of the gap that an earlier shipper of the epoch left."""
     if worker is None:
         return None
     report, config = worker.report, worker.config
     error = report.get("error") or {}
+    before = stored if stored is not None and stored.get("epoch") == config.epoch else {}
+    gap = report.get("gap")
     return ShippingView(
         site=config.site,
         epoch=config.epoch,
@@ -88,8 +93,9 @@ def shipping_view(
         position=report.get("position"),
         shipped_at=report.get("shippedAt"),
         up_to=report.get("upTo"),
+        covered=report.get("covered"),
         backlog=report.get("backlogTransactions"),
-        gap=report.get("gap"),
+        gap=gap if gap is not None else before.get("gap"),
         reason=error.get("reason"),
         message=_explained(error, config.site, {config.site: places[config.site]} if places else {}),
         retention=Retention(**(report.get("retention") or {})),

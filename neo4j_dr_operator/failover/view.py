@@ -134,8 +134,9 @@ class ShippingView:
     """The log shipper as its worker last reported.
 
     ``shipped_at``, ``up_to``: seconds since 1970 of the last put, and the moment before which everything committed is
-    in the archive; ``backlog``: transactions that are not yet; ``gap``: number of the segment that it put behind a gap;
-    ``retention``: how far back its source's log goes.
+    in the archive; ``covered``: the same as the archive has it, ms since 1970 on the source's clock; ``backlog``:
+    transactions that are not yet; ``gap``: number of the epoch's last segment that was put behind a gap, by
+    this shipper or one before; ``retention``: how far back its source's log goes.
     """
 
     site: Site
@@ -145,6 +146,7 @@ class ShippingView:
     position: str | None = None
     shipped_at: float | None = None
     up_to: float | None = None
+    covered: int | None = None
     backlog: int | None = None
     gap: int | None = None
     reason: str | None = None

@@ -5,8 +5,9 @@ Operations Manual, "Transaction logging"): ``keep_all``, ``keep_none``, or a num
 ``txs`` or ``files``, and perhaps a second one, a size that the log may not exceed either (the default: ``2 days 2G``).
 
 What an age allows is known. What a size allows is seen only when the log's oldest entry moves: as fast as it moves, the
-place where the log begins comes nearer. So nothing is known of a log that is limited by size and was never pruned while
-somebody looked, and that is said (None), not guessed.
+place where the log begins comes nearer. So nothing is known of a log that is limited by size, if only beside an age,
+and was never pruned while somebody looked: 2 GiB are two days of one database and two minutes of another. That is said
+(None), not guessed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ ALARM_SHARE, ALARM_SECONDS = 0.25, 86_400.0
 MEMORY = 86_400.0
 """Seconds that a pace looks back."""
 _AGE = re.compile(r"^(\d+)([kmg]?) (days|hours)(?: |$)", re.IGNORECASE)
+_AGE_ALONE = re.compile(r"\d+[kmg]? (days|hours)", re.IGNORECASE)
 _TIMES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SECONDS = {"days": 86_400.0, "hours": 3600.0}
 
@@ -41,6 +43,12 @@ class Retention:
         """Seconds for which entries are kept, None where the policy does not say so."""
         found = _AGE.match(self.policy or "")
         return int(found[1]) * _TIMES[found[2].lower()] * _SECONDS[found[3].lower()] if found else None
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether something else than an age may prune the log first, and nobody has seen how fast."""
+        known = self.policy is not None and self.policy.lower() not in ("keep_all", "true")
+        return known and self.pace is None and _AGE_ALONE.fullmatch(self.policy or "") is None
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,9 @@ def headroom(retention: Retention, read_to: float, now: float) -> Headroom | Non
     if retention.oldest is not None and retention.pace is not None:
         window = max(0.0, now - retention.oldest) / retention.pace
         found.append(Headroom(max(0.0, read_to - retention.oldest) / retention.pace, window))
-    return min(found, key=lambda each: each.seconds, default=None)
+    left = min(found, key=lambda each: each.seconds, default=None)
+    most = retention.unmeasured  # what an age allows is then the most there can be: enough for an alarm, not for more
+    return None if most and left is not None and not left.short else left
 
 
 class Pace:

@@ -83,6 +83,15 @@ class ClockSkewed(ObjectStoreError):
     reason = "ClockSkewed"
 
 
+OURS = (BucketNotFound, BucketInOtherRegion, CredentialsRejected, CredentialsExpired, ClockSkewed)
+"""Refusals that speak of us or of the bucket, not of an object."""
+
+
+def of_object(error: ObjectStoreError) -> bool:
+    """Whether the store refuses this one object, and may give others: its key is disabled, a policy names it."""
+    return not isinstance(error, (ObjectStoreUnreachable, *OURS))
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What a store answered, and to what. ``status``: HTTP; ``operation``: as the API calls it.

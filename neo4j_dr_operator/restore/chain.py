@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
+from neo4j_dr_operator.errors import DrError, ObjectStoreError
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.objectstore.refusals import of_object
 from neo4j_dr_operator.restore.point import Point, moment
 from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
@@ -40,16 +42,25 @@ def links(
     ``tail``: the end of the epoch's chain, None without one. Raises :class:`PointInGap`, :class:`PointAfterEnd`,
     :class:`ArchiveBroken`, which names the object.
     """
-    if point.snapshot is not None or point.reached(manifest.tx, manifest.covered):
+    if point.snapshot is not None:
         return []
     walk = _Walk(manifest, fetch)
     if tail is not None:
         for number in range(manifest.segment + 1, tail.number + 1):
-            if walk.step(number) is None:
+            there = point.reached(walk.tx, walk.covered)
+            if there and point.millis is None:
+                return walk.links
+            try:  # a time is covered by a segment behind which others of the same millisecond may stand: one more
+                whole = walk.step(number)
+            except DrError as error:
+                if there and unusable(error):
+                    return walk.links
+                raise
+            if whole is None:
                 _in_gap(point, walk)
                 break
             checked(number)
-            if walk.beyond(point):
+            if there or walk.beyond(point):
                 return walk.links
     seen, covered = (tail.seen.tx, tail.covered) if tail and walk.whole else (walk.tx, walk.covered)
     everything = point.millis is None and point.tx is None
@@ -115,12 +126,15 @@ class _Walk:
                 raise ObjectAltered(f"{name} does not follow {before_it}: one of both was altered")
 
     def beyond(self, point: Point) -> bool:
-        """Whether nothing behind the last segment can lie before the point."""
+        """Whether a transaction behind the point was seen."""
         assert self._last is not None
         last = self._last[1].last
-        return point.reached(self.tx, self.covered) or (
-            point.millis is not None and last is not None and last > point.millis
-        )
+        return point.millis is not None and last is not None and last > point.millis
+
+
+def unusable(error: DrError) -> bool:
+    """Whether it speaks of one object: that is damaged, or not there, or the store does not give it to us."""
+    return isinstance(error, ArchiveBroken) or (isinstance(error, ObjectStoreError) and of_object(error))
 
 
 def regressed(header: Header) -> bool:

@@ -92,6 +92,12 @@ class RestoreController:
         found = self._keeper.status.get("archive") or asked
         return str(found) if found else None
 
+    def reads(self, archive: str, place: S3Address) -> bool:
+        """Whether it may be reading this archive, ``<namespace>/<name>``, at this place."""
+        location = ((self._keeper.body.get("spec") or {}).get("source") or {}).get("location") or {}
+        here = location.get("bucket"), str(location.get("path") or "").strip("/")
+        return here == (place.bucket, place.path.strip("/")) and self.archive in (archive, None)
+
     def update(self, body: Body) -> None:
         """Take in a newer body. The spec never changes; an older one than is known is passed over."""
         self._keeper.update(body)

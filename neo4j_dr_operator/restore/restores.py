@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 
+from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.restore import publish
 from neo4j_dr_operator.restore.resource import Body, RestoreController, World
 
@@ -52,9 +53,13 @@ class Restores:
             if (namespace, controller.cluster) == key:
                 controller.wake()
 
-    def reading(self, archive: str) -> bool:
-        """Whether one may be reading this archive, ``<namespace>/<name>``: then nothing may be deleted from it."""
-        return any(controller.archive in (archive, None) for controller in self._controllers.values())
+    def reading(self, archive: str, place: S3Address) -> str | None:
+        """Which one may be reading this archive, ``<namespace>/<name>``, at this place: nothing may be deleted from it.
+
+        One that names no archive may find it where it looks, and nowhere else.
+        """
+        found = (key for key, controller in self._controllers.items() if controller.reads(archive, place))
+        return next(("/".join(key) for key in found), None)
 
     async def close(self) -> None:
         """End every worker; what was begun goes on when an operator runs again."""

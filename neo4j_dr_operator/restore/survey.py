@@ -9,6 +9,7 @@ from neo4j_dr_operator.backup import suspects
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.vault import ObjectAltered, Vault
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.restore import chain
@@ -130,17 +131,20 @@ class Survey:
     def _newest_before(self, point: Point, epoch: int) -> Manifest:
         """The newest snapshot of the epoch that lies before the point, which has to be of that epoch.
 
-        One that is damaged is passed over for an older one: with the segments behind it that gives the same graph.
+        One that is damaged, or that the store does not give us, is passed over for an older one: with the segments
+        behind it that gives the same graph.
         """
         earliest: Manifest | None = None
-        broken: ArchiveBroken | None = None
+        broken: DrError | None = None
         for name in reversed([name for name in self._snapshots if name.epoch == epoch]):
             try:
                 earliest = self._vault.manifest(name)
                 if point.holds(earliest):
                     self._whole(earliest)
                     return earliest
-            except ArchiveBroken as error:
+            except DrError as error:
+                if not chain.unusable(error):
+                    raise
                 broken = broken or error
         if broken is not None:
             raise broken

@@ -274,6 +274,7 @@ class Shipper:
 
     def _covered(self, tail: Tail) -> None:
         """All up to ``tail`` is in S3. Never ahead of this host's clock, whatever the source's says."""
+        self._status.covered = tail.covered
         self._status.up_to = max(self._status.up_to or 0.0, min(tail.covered / 1000, time.time()))
 
     def _quiet(self, segment: OpenSegment, looked: float | None) -> None:
@@ -290,6 +291,7 @@ class Shipper:
             if end.tx == segment.cursor.tx and end.same_stream(segment.cursor):
                 segment.quiet(clock - MARGIN_MILLIS, time.time())
             self._chain.put_watermark(segment.tail)
+            self._status.covered = segment.tail.covered
             self._well()
         except (SourceFailure, errors.ObjectStoreError) as error:
             self._mark_at = time.monotonic() + self._trouble(error)

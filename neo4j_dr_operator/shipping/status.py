@@ -21,9 +21,10 @@ class ShipperStatus:
 
     ``segment`` and ``position``: the last segment of the chain, and where it ends. ``behind``: the transaction up to
     which everything is in S3 or is nothing to ship. ``end``: the newest transaction of the source that was seen.
-    ``up_to``: everything that was committed before is in S3. ``gap``: the number of the last segment that this process
-    put after a gap. ``traffic``: requests to S3 and bytes. ``retention``: how far back the source's log goes. The rest
-    is the reader's (see :class:`~neo4j_dr_operator.replication.reader.Feed`).
+    ``up_to``: everything that was committed before is in S3. ``covered``: the same as the archive has it, ms since 1970
+    on the source's clock. ``gap``: the number of the last segment that this process put after a gap. ``traffic``:
+    requests to S3 and bytes. ``retention``: how far back the source's log goes. The rest is the reader's (see
+    :class:`~neo4j_dr_operator.replication.reader.Feed`).
     """
 
     epoch: int
@@ -34,6 +35,7 @@ class ShipperStatus:
     end: int | None = None
     shipped_at: float | None = None
     up_to: float | None = None
+    covered: int | None = None
     segments: int = 0
     bytes: int = 0
     gap: int | None = None
@@ -78,6 +80,7 @@ class ShipperStatus:
                 "backlogTransactions": max(0, (end or 0) - (behind or 0)),
                 "shippedAt": self.shipped_at,
                 "upTo": self.up_to,
+                "covered": self.covered,
                 "segments": self.segments,
                 "bytes": self.bytes,
                 "gap": self.gap,

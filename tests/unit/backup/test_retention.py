@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neo4j_dr_operator.backup import names as snapshot_names
@@ -45,6 +45,7 @@ def history(steps: list[str]) -> tuple[list[Copy], list[Piece], int]:
     return copies, pieces, now
 
 
+@settings(deadline=None)  # on a machine that does other work
 @given(histories, st.one_of(st.builds(Retention, millis=st.integers(0, 9).map(lambda days: days * DAY)),
                             st.builds(Retention, copies=st.integers(1, 5))))  # fmt: skip
 def test_retention_deletes_nothing_that_a_point_of_the_window_needs(steps: list[str], retention: Retention) -> None:
@@ -95,6 +96,7 @@ def test_a_snapshot_that_lacks_something_is_neither_the_first_of_the_days_nor_on
     assert keepable(copies, pieces, Retention(copies=3), now).copies == tuple(copies)
 
 
+@settings(deadline=None)  # on a machine that does other work
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.integers(0, 12), st.integers(-100, 100), st.booleans()), max_size=30),
     st.integers(1, 72),

@@ -24,6 +24,7 @@ from neo4j_dr_operator.errors import ObjectStoreError
 from neo4j_dr_operator.failover import archivist, auditor, backup_status
 from neo4j_dr_operator.failover.archivist import Archivist, Wired
 from neo4j_dr_operator.failover.kept import Job, Keeping, Outcome
+from neo4j_dr_operator.failover.sight import shipping_view
 from neo4j_dr_operator.failover.state import ControlState, Operation
 from neo4j_dr_operator.failover.view import ShippingView, SiteView
 from neo4j_dr_operator.graph.bolt import Endpoint
@@ -62,7 +63,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Hear
     monkeypatch.setattr(archivist, "Supervisor", Heard)
     monkeypatch.setattr(auditor, "Supervisor", Heard)
 
-    def make(restoring: bool = False) -> tuple[Archivist, Heard, Any]:
+    def make(restoring: str | None = None) -> tuple[Archivist, Heard, Any]:
         told: list[Any] = []
         metrics = Metrics()
         references: Any = SimpleNamespace(archive=LOGS, backups=BACKUPS, backups_problem=None)
@@ -70,7 +71,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Hear
         teller: Any = SimpleNamespace(tell=told.append)
         ways: Any = WAYS
         wired = Wired("ns/dr", ME, ways, references, lambda: body, teller, metrics.of("ns", "dr"))
-        one = Archivist(wired, asyncio.Event().set, lambda: restoring)
+        one = Archivist(wired, asyncio.Event().set, lambda place: restoring if place == BACKUPS else None)
         heard: Any = one._jobs
         return one, heard, SimpleNamespace(news=told, registry=metrics.registry, references=references)
 
@@ -118,9 +119,12 @@ def test_where_it_goes_and_what_is_deleted_after_it(
 
 
 def test_nothing_is_deleted_while_a_restore_reads_nor_where_no_backups_are_asked_for(made: Any) -> None:
-    one, heard, _ = made(restoring=True)
+    one, heard, _ = made(restoring="ns/back")
     one.act(STATE, SPEC, stored(JOB))
     assert heard.plan.retention is None
+    assert one.seen(Keeping()).restoring == "ns/back"
+    one.act(STATE, SPEC, stored(JOB.model_copy(update={"kind": "base"})))
+    assert heard.plan.retention == "30d", "it reads another archive"
     one, heard, _ = made()
     base = stored(JOB.model_copy(update={"kind": "base"}))
     one.act(STATE, SPEC.model_copy(update={"backup": SPEC.backup.model_copy(update={"enabled": False})}), base)
@@ -377,3 +381,45 @@ def test_an_end_counts_for_the_plan_that_runs_only(life: Life) -> None:
         assert life.job == job, "the child that was told to stop is not how it ended"
 
     asyncio.run(live())
+
+
+def test_a_gap_that_the_auditor_saw_makes_a_base_due_whatever_the_shipper_remembers(life: Life) -> None:
+    """A shipper that was started again says nothing of the gap of the one before."""
+
+    async def live() -> None:
+        for _ in range(2):
+            await life.round()
+            await life.round()
+            life.end()
+        for _ in range(2):
+            await life.round()
+        assert life.job is None
+        assert life.shipping is not None
+        life.shipping = replace(life.shipping, segment=7)
+        rounds = next(iter(life.one.auditor._rounds.values()))
+        rounds.seen = replace(rounds.seen, report={"epoch": 1, "gap": 6})
+        await life.round()
+        assert life.job is None, "that of an earlier epoch is none of this one"
+        rounds.seen = replace(rounds.seen, report={"epoch": 2, "gap": 6})
+        await life.round()
+        assert life.job is not None
+        assert (life.job.kind, life.job.why) == ("base", "there is a gap behind the last snapshot")
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(
+    ("reported", "stored", "told"),
+    [
+        (None, None, None),
+        (7, None, 7),
+        (None, {"epoch": 2, "gap": 6}, 6),
+        (9, {"epoch": 2, "gap": 6}, 9),
+        (None, {"epoch": 1, "gap": 6}, None),
+    ],
+)
+def test_a_gap_stays_told_for_its_epoch(reported: int | None, stored: dict[str, Any] | None, told: int | None) -> None:
+    worker: Any = SimpleNamespace(report={"gap": reported}, config=SimpleNamespace(site="primary", epoch=2))
+    view = shipping_view(worker, stored=stored)
+    assert view is not None
+    assert view.gap == told

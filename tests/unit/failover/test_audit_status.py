@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from neo4j_dr_operator.api.recovery_status import RecoveryWindow
-from neo4j_dr_operator.failover.audit_status import MARGIN, Audited, archive_healthy, document, latest, steady
+from neo4j_dr_operator.failover.audit_status import Audited, archive_healthy, document, latest, steady
 from neo4j_dr_operator.failover.view import ShippingView
 
 NOW = 1_700_000_000.0
@@ -28,6 +28,7 @@ def report(*findings: dict[str, Any], **more: Any) -> dict[str, Any]:
         "at": int(NOW) - 5,
         "window": {"earliest": MILLIS - 10_000, "latest": MILLIS - 7000, "open": True, "gaps": [gap]},
         "epoch": 2,
+        "segment": 8,
         "findings": list(findings),
         "counts": counts,
         "objects": 10,
@@ -42,19 +43,9 @@ def audited(*findings: dict[str, Any], **more: Any) -> Audited:
     return Audited("s3://logs", report(*findings, **more), period=WEEK)
 
 
-def shipper(up_to: float, epoch: int = 2) -> ShippingView:
-    return ShippingView(
-        site="primary",
-        epoch=epoch,
-        state="shipping",
-        segment=1,
-        position=None,
-        shipped_at=None,
-        up_to=up_to,
-        backlog=0,
-        reason=None,
-        message="",
-    )
+def shipper(covered: int, epoch: int = 2, *, gap: int | None = None) -> ShippingView:
+    """Everything that was committed up to ``covered`` by the source's clock is archived; by ours, everything."""
+    return ShippingView("primary", epoch, "shipping", segment=9, up_to=NOW, covered=covered, backlog=0, gap=gap)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +81,8 @@ def test_an_operator_that_has_not_looked_yet_says_what_was_said_before() -> None
     assert (claim.holds, claim.reason, claim.message) == (False, "ObjectMissing", "a segment")
     assert archive_healthy([Audited("s3://logs")], {**stored, "reason": "NotConfigured"}, NOW).reason == "Pending"
     assert archive_healthy([audited()], stored, NOW).reason == "Intact"
-    assert document([Audited("s3://logs")], None, None) == {}, "and the window stays as it is stored"
-    assert document([], None, None) == {"recovery": None}
+    assert document([Audited("s3://logs")], None) == {}, "and the window stays as it is stored"
+    assert document([], None) == {"recovery": None}
 
 
 def test_what_a_new_snapshot_heals_is_told_once_that_one_can_be_restored() -> None:
@@ -114,7 +105,7 @@ def test_others_are_counted_in_the_message() -> None:
 
 
 def test_the_document_is_what_the_api_says() -> None:
-    made = document([audited(finding()), audited(finding("Foreign", contained=True))], shipper(NOW), 1.0)["recovery"]
+    made = document([audited(finding()), audited(finding("Foreign", contained=True))], shipper(MILLIS))["recovery"]
     assert made is not None
     window = RecoveryWindow.model_validate({key: value for key, value in made.items() if value is not None})
     assert window.findings_total == 2
@@ -124,19 +115,24 @@ def test_the_document_is_what_the_api_says() -> None:
 
 
 def test_the_window_goes_on_with_what_is_shipped() -> None:
-    at = latest(audited(), shipper(NOW), 1.0)
-    assert at == MILLIS - int((1.0 + MARGIN) * 1000), "never ahead of what the store knows"
-    assert latest(audited(), shipper(NOW - 3600), 1.0) == MILLIS - 7000, "nor back"
-    assert latest(audited(), shipper(NOW, epoch=3), 1.0) == MILLIS - 7000, "another epoch has another window"
-    assert latest(audited(), None, None) == MILLIS - 7000
-    closed = audited(window={"earliest": 1, "latest": MILLIS - 7000, "open": False, "gaps": []})
-    assert latest(closed, shipper(NOW), 1.0) == MILLIS - 7000, "something lies between"
-    assert latest(audited(window=None), shipper(NOW), 1.0) is None
+    """By the source's clock, which may be an hour slow: by ours more would be promised than a restore accepts."""
+    assert latest(audited(), shipper(MILLIS - 6999)) == MILLIS - 6999
+    assert latest(audited(), shipper(MILLIS - 3_600_000)) == MILLIS - 7000, "nor back"
+    assert latest(audited(), shipper(MILLIS, epoch=3)) == MILLIS - 7000, "another epoch has another window"
+    assert latest(audited(), None) == MILLIS - 7000
+    closed = audited(window={"earliest": MILLIS - 10_000, "latest": MILLIS - 7000, "open": False, "gaps": []})
+    assert latest(closed, shipper(MILLIS)) == MILLIS - 7000, "something lies between"
+    assert latest(audited(window=None), shipper(MILLIS)) is None
+
+
+def test_the_window_ends_before_a_gap_that_no_auditor_has_seen_yet() -> None:
+    assert latest(audited(segment=8), shipper(MILLIS, gap=9)) == MILLIS - 7000
+    assert latest(audited(segment=9), shipper(MILLIS, gap=9)) == MILLIS, "the window says what it means"
 
 
 def test_a_request_is_followed() -> None:
     def state(**more: Any) -> dict[str, Any]:
-        made = document([Audited("s3://logs", request="r full", **more)], None, None)["recovery"]
+        made = document([Audited("s3://logs", request="r full", **more)], None)["recovery"]
         assert made is not None
         verify: dict[str, Any] = made["verify"]
         return verify
@@ -151,11 +147,11 @@ def test_a_request_is_followed() -> None:
 
 
 def test_what_moves_while_nothing_happens_is_not_written() -> None:
-    first = document([audited()], shipper(NOW), 1.0)["recovery"]
-    later = document([audited(at=int(NOW) + 10, oldest=int(NOW), bytes=2000)], shipper(NOW + 9), 1.0)["recovery"]
+    first = document([audited()], shipper(MILLIS))["recovery"]
+    later = document([audited(at=int(NOW) + 10, oldest=int(NOW), bytes=2000)], shipper(MILLIS + 9000))["recovery"]
     assert steady(first) == steady(later)
-    much_later = document([audited(at=int(NOW) + 700)], shipper(NOW), 1.0)["recovery"]
+    much_later = document([audited(at=int(NOW) + 700)], shipper(MILLIS))["recovery"]
     assert steady(first) != steady(much_later)
-    damaged = document([audited(finding())], shipper(NOW), 1.0)["recovery"]
+    damaged = document([audited(finding())], shipper(MILLIS))["recovery"]
     assert steady(first) != steady(damaged)
     assert steady(None) is None

@@ -138,3 +138,11 @@ def test_a_message_at_rest_holds_no_moving_number() -> None:
     later = replace(WELL, sight=replace(SIGHT, wall=NOW + 3000))
     assert backup_healthy(later) == backup_healthy(WELL)
     assert json.dumps(document(later)) == json.dumps(document(WELL))
+
+
+def test_a_restore_for_which_nothing_is_deleted_is_named() -> None:
+    told = document(replace(WELL, restoring="ns/back"))
+    assert told is not None
+    assert told["message"] == "nothing is deleted while restore ns/back reads, or may read, the archive"
+    off = replace(WELL, restoring="ns/back", wishes=replace(WELL.wishes, enabled=False))
+    assert (document(off) or {})["message"] is None, "nothing would be"

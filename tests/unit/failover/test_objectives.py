@@ -20,7 +20,7 @@ from neo4j_dr_operator.graph.retention import Retention
 FOLLOWING = ControlState(epoch=3, active="secondary", standby="following", barrier="B")
 SHIPPING = ShippingView("secondary", 3, "shipping", segment=7, up_to=990.0, backlog=0)
 AWAY = replace(SHIPPING, reason="ObjectStoreUnreachable", message="bucket b does not answer")
-ROOMY, FULL = Retention("2 days 2G"), Retention("512M size", oldest=988.0, pace=1.0)
+ROOMY, FULL = Retention("2 days"), Retention("512M size", oldest=988.0, pace=1.0)
 ASKED = Objectives(ship_every=60.0, archive="s3://logs/ns/dr", shipping=SHIPPING, now=1000.0)
 
 
@@ -62,6 +62,16 @@ def test_the_recovery_point_objective(state: ControlState, objectives: Objective
 def test_the_archive(objectives: Objectives, status: str, reason: str) -> None:
     claim = log_shipping_healthy(FOLLOWING, objectives)
     assert (claim.status, claim.reason) == (status, reason)
+
+
+def test_a_log_whose_pruning_nobody_has_seen_is_not_called_roomy() -> None:
+    """Neo4j's default keeps two days or 2 GiB: of a busy database the second is reached in minutes."""
+    default = replace(ASKED, shipping=replace(SHIPPING, retention=Retention("2 days 2G", oldest=900.0)))
+    assert default.headroom is None
+    claim = log_shipping_healthy(FOLLOWING, default)
+    assert (claim.status, claim.reason) == ("True", "Shipping")
+    assert "is not known until it has been pruned once, since it keeps 2 days 2G" in claim.message
+    assert "not known" not in log_shipping_healthy(FOLLOWING, replace(ASKED, shipping=SHIPPING)).message
 
 
 def test_messages_at_rest_hold_no_moving_number() -> None:

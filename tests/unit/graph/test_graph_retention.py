@@ -35,16 +35,16 @@ def test_an_age_is_read_from_the_policy(policy: str | None, age: float | None) -
 @pytest.mark.parametrize(
     ("retention", "behind", "left", "short"),
     [
-        (Retention("2 days 2G"), 5.0, 2 * DAY - 5, False),
-        (Retention("2 days 2G"), 1.4 * DAY, 0.6 * DAY, False),
+        (Retention("2 days"), 5.0, 2 * DAY - 5, False),
+        (Retention("2 days"), 1.4 * DAY, 0.6 * DAY, False),
+        (Retention("2 days"), 1.6 * DAY, 0.4 * DAY, True),
+        (Retention("2 days"), 3 * DAY, 0.0, True),
         (Retention("2 days 2G"), 1.6 * DAY, 0.4 * DAY, True),
-        (Retention("2 days 2G"), 3 * DAY, 0.0, True),
         (Retention("30 days"), 23 * DAY, 7 * DAY, False),
         (Retention("30 days"), 29.5 * DAY, 0.5 * DAY, True),
         (Retention("512M size", oldest=NOW - 4 * HOUR, pace=1.0), HOUR, 3 * HOUR, False),
         (Retention("512M size", oldest=NOW - 4 * HOUR, pace=2.0), 3.5 * HOUR, HOUR / 4, True),
         (Retention("2 days 2G", oldest=NOW - HOUR, pace=1.0), 10.0, HOUR - 10, False),
-        (Retention("2 days 2G", oldest=NOW - HOUR), 10.0, 2 * DAY - 10, False),
     ],
 )
 def test_what_is_left(retention: Retention, behind: float, left: float, short: bool) -> None:
@@ -54,9 +54,17 @@ def test_what_is_left(retention: Retention, behind: float, left: float, short: b
     assert found.short is short
 
 
-@pytest.mark.parametrize("policy", ["512M size", "keep_all", None])
+@pytest.mark.parametrize("policy", ["512M size", "keep_all", None, "2 days 2G", "36 hours 500M", "10 files"])
 def test_what_was_never_pruned_is_not_guessed_at(policy: str | None) -> None:
+    """The default, `2 days 2G`, promises no two days: what 2 GiB hold may be written in minutes."""
     assert headroom(Retention(policy, oldest=NOW - DAY), NOW - HOUR, NOW) is None
+
+
+def test_a_size_whose_pace_nobody_has_seen_is_said_to_be_one() -> None:
+    sized = ("2 days 2G", "512M size", "10 files", "500k txs", "keep_none")
+    assert all(Retention(policy).unmeasured for policy in sized)
+    assert not any(Retention(policy, pace=1.0).unmeasured for policy in sized)
+    assert not any(Retention(policy).unmeasured for policy in ("2 days", "36 hours", "keep_all", None))
 
 
 def test_who_has_read_everything_is_never_alarmed() -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import uuid
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,12 +15,17 @@ from made_segments import DATABASE, MILLIS, identifier
 
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
-from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.errors import ConfigInvalid, ObjectStoreError, ObjectStoreUnreachable
+from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.objectstore.refusals import S3AccessDenied
+from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.restore import reading
 from neo4j_dr_operator.restore.chain import Link, links
 from neo4j_dr_operator.restore.point import Point, millis, moment
 from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.chain import Tail
+from neo4j_dr_operator.shipping.segment import Header, Segment, SegmentWriter
 
 
 def manifest(tx: int, number: int = 0) -> Manifest:
@@ -113,6 +123,72 @@ def test_every_object_on_the_way_is_looked_at() -> None:
     del archive.objects[name]
     with pytest.raises(ObjectMissing, match=name):
         archive.links(base, point)
+
+
+def segment(number: int, txs: list[tuple[int, int]], covered: int, before: Segment | None) -> Segment:
+    """Transactions, each with the milliseconds at which it was committed; that of `covered` is a heartbeat's."""
+    begin = before.trailer.position if before is not None else identifier(0)
+    header = Header(
+        "ns/dr", 1, "primary", number, DATABASE, begin, before.sha256 if before is not None else None, None, 0
+    )
+    writer = SegmentWriter(header)
+    for tx, at in txs:
+        position = timed(tx, at)
+        after = {"labels": ["A"], "properties": {}}
+        element = f"4:{DATABASE}:{tx}"
+        writer.add(
+            Chunk(False, position.text, position, [position.text], [tx], ["c"], [element], [["A"]], [""], [""], [after])
+        )
+    return writer.close(timed(txs[-1][0], txs[-1][1]), MILLIS + covered)
+
+
+def timed(tx: int, at: int) -> Position:
+    raw = struct.pack(">B16sqqq", 5, uuid.UUID(DATABASE).bytes, tx, 0, MILLIS + at)
+    return Position.decode(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+
+
+def same_millisecond() -> tuple[dict[str, bytes], Tail]:
+    """Transaction 2 is committed in the millisecond that segment 1 ends with, and shipped with segment 2."""
+    first = segment(1, [(1, 3)], 5, None)
+    second = segment(2, [(2, 5), (3, 6)], 6, first)
+    third = segment(3, [(4, 7)], 7, second)
+    objects = {names.segment("ns/dr", 1, each.header.number): each.data for each in (first, second, third)}
+    end = timed(4, 7)
+    return objects, Tail(3, third.sha256, end, end, MILLIS + 7)
+
+
+def test_what_was_committed_in_the_millisecond_of_the_point_belongs_to_it_whatever_segment_it_is_in() -> None:
+    objects, tail = same_millisecond()
+    point = Point(millis=MILLIS + 5)
+    found = links(manifest(0), point, tail, objects.get, lambda number: None)
+    assert [names.number(link.name) for link in found] == [1, 2]
+    with reading.Replay(reading.segments(found, objects.get), 0, point).running() as replay:
+        assert [tx for part in replay for tx in part.txs] == [1, 2]
+    assert len(links(manifest(0), Point(tx=1), tail, objects.get, lambda number: None)) == 1
+    base = replace(manifest(1, number=1), latest=MILLIS + 3, covered=MILLIS + 5)
+    assert [names.number(link.name) for link in links(base, point, tail, objects.get, lambda number: None)] == [2]
+
+
+@pytest.mark.parametrize("damage", [None, b"x", S3AccessDenied("no"), ObjectStoreUnreachable("no answer")])
+def test_the_one_segment_more_is_no_condition_of_a_point_that_is_covered(
+    damage: bytes | ObjectStoreError | None,
+) -> None:
+    objects, tail = same_millisecond()
+    second = names.segment("ns/dr", 1, 2)
+
+    def fetch(name: str) -> bytes | None:
+        if name == second and isinstance(damage, ObjectStoreError):
+            raise damage
+        return damage if name == second and not isinstance(damage, ObjectStoreError) else objects.get(name)
+
+    def asked() -> list[Link]:
+        return links(manifest(0), Point(millis=MILLIS + 5), tail, fetch, lambda number: None)
+
+    if isinstance(damage, ObjectStoreUnreachable):
+        with pytest.raises(ObjectStoreUnreachable):
+            asked()
+    else:
+        assert [names.number(link.name) for link in asked()] == [1]
 
 
 def test_a_snapshot_alone_covers_what_it_says() -> None:
