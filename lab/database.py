@@ -266,7 +266,7 @@ class Neo4j(Component):
         for row in others:
             if "SHOW TRANSACTIONS" not in row["currentQuery"]:
                 self.query("TERMINATE TRANSACTIONS $id", id=row["transactionId"])
-        self.query("CALL lab.cdc.configure({mode: 'OFF'})")
+        self.query("CALL lab.cdc.configure({mode: 'OFF', refuse: []})")
         self.query("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS")
         for row in self.query("SHOW CONSTRAINTS YIELD name"):
             self.query(f"DROP CONSTRAINT `{row['name']}`")

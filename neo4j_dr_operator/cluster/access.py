@@ -16,7 +16,11 @@ from neo4j_dr_operator.graph.cypher import quote
 
 SHOW_ACCESS = "SHOW DATABASES YIELD name, access, currentStatus WHERE name = $name RETURN access, currentStatus"
 COMPONENTS = "CALL dbms.components() YIELD edition RETURN edition"
-CURRENT = "CALL db.cdc.current() YIELD id RETURN id"
+READ_CHANGES = (
+    "CALL db.cdc.current() YIELD id CALL (id) { CALL db.cdc.query(id) YIELD seq RETURN count(seq) AS n } RETURN n"
+)
+"""From the end on, so that nothing comes of it. Everybody may ask for the end; the changes take a right of their own
+(Neo4j CDC manual, "Security"), and a user without it is to be named before the first copy, not behind it."""
 SET_CONFIG = "CALL dbms.setConfigValue('server.databases.read_only', $value)"
 
 
@@ -42,9 +46,12 @@ async def set_access(db: AsyncDatabase, access: Access, timeout: float) -> tuple
 
 
 async def can_capture(db: AsyncDatabase, timeout: float) -> bool:
-    """Whether the database records its changes, or is of an edition in which that can be switched on."""
+    """Whether the database records its changes, or is of an edition in which that can be switched on.
+
+    Raises PermissionDenied where the user may not read them.
+    """
     try:
-        await db.run(CURRENT, timeout=timeout)
+        await db.run(READ_CHANGES, timeout=timeout)
     except (ChangeCaptureDisabled, NotSupported):
         edition = await db.run(COMPONENTS, database="system", timeout=timeout)
         return bool(edition) and edition[0]["edition"] == "enterprise"
@@ -54,10 +61,11 @@ async def can_capture(db: AsyncDatabase, timeout: float) -> bool:
 async def enable_change_capture(db: AsyncDatabase, timeout: float) -> bool:
     """Make sure that the database records its changes in full; returns whether this call switched it on.
 
-    Raises NotSupported where the edition has no change data capture to switch on.
+    Raises NotSupported where the edition has no change data capture to switch on, PermissionDenied where the user may
+    not read the changes.
     """
     try:
-        await db.run(CURRENT, timeout=timeout)
+        await db.run(READ_CHANGES, timeout=timeout)
         return False
     except (ChangeCaptureDisabled, NotSupported):
         if not await can_capture(db, timeout):

@@ -170,6 +170,12 @@ FAULTS = {
         twice,
         apart,
     ),
+    "no-right-to-read-changes": Fault(
+        "PermissionDenied",
+        ("primary-cluster", "give the user of Secret primary-admin the rights of an administrator"),
+        lambda world: query(world, "primary", "CALL lab.cdc.configure({refuse: ['db.cdc.query']})"),
+        lambda world: query(world, "primary", "CALL lab.cdc.configure({refuse: []})"),
+    ),
     "no-change-capture": Fault(
         "ChangeCaptureDisabled",
         ("the database of primary", "Enterprise"),
