@@ -19,6 +19,8 @@ from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
 from neo4j_dr_operator.errors import Conflict, Gone, NotServed
 from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume
+from neo4j_dr_operator.failover.desired import last_applied
+from neo4j_dr_operator.failover.requests import owner_of
 from neo4j_dr_operator.failover.statuses import StatusWriter
 from neo4j_dr_operator.kube.client import Kube
 from neo4j_dr_operator.kube.status import same
@@ -255,6 +257,29 @@ def test_a_deleted_one_is_gone_and_a_kind_that_is_not_served_is_no_deletion(stor
         stored.put(phase="Replicating")
     with pytest.raises(NotServed):
         asyncio.run(same(stored.api, GROUP, VERSION, "neo4jnothings", stored.namespace, stored.name, "u"))
+
+
+def test_a_patch_and_an_apply_of_one_value_are_told_apart(stored: Stored) -> None:
+    """As field managers have it: what the manifest asks for, patched away and taken out, comes back either way."""
+    path, manifest = ("spec", "failover", "target"), recovery(stored.name)
+    manifest["spec"]["failover"] = {"target": "secondary"}
+
+    def owner() -> str:
+        body = stored.body()
+        return owner_of(body, path, last_applied(body))
+
+    apply(stored.plane, stored.namespace, manifest)
+    applied = int(time.time())
+    assert owner() == "declared"
+    patch(stored, {"spec": {"failover": {"target": "primary"}}})
+    asyncio.run(stored.writer.consume(Consume("target", "primary"), None))
+    wait_for("another second: field managers have no finer time", lambda: int(time.time()) > applied, 3, 0.1)
+    patch(stored, {"spec": {"failover": {"target": "secondary"}}})
+    assert owner() == "patch"
+    asyncio.run(stored.writer.consume(Consume("target", "secondary"), None))
+    assert "target" not in stored.body()["spec"]["failover"]
+    apply(stored.plane, stored.namespace, manifest)
+    assert owner() == "declared"
 
 
 def patch(stored: Stored, change: dict[str, Any]) -> None:
