@@ -43,8 +43,9 @@ async def serve(options: Options) -> None:
     metrics = Metrics()
     if options.metrics_port:
         start_http_server(options.metrics_port, registry=metrics.registry)
-    kube, streams = Kube(), Streams(kind.plural for kind in KINDS)
+    kube = Kube()
     memo = Memo(api=kube, metrics=metrics, operator=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}")
+    streams = Streams((kind.plural for kind in KINDS), memo.presence.relisted)
     registry = kopf.OperatorRegistry()
     handlers.register(registry)
     streams.register(registry)
@@ -63,6 +64,7 @@ async def serve(options: Options) -> None:
         async with probes.serving(options.liveness_port, streams.not_ready):
             await _kinds_served(kube, stop)
             if not stop.is_set():
+                memo.start()
                 await kopf.operator(
                     registry=registry,
                     memo=memo,

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.cluster.endpoint import Secrets
-from neo4j_dr_operator.errors import DrError, KubernetesError
+from neo4j_dr_operator.errors import DrError, Gone, KubernetesError
 from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume, Decision
 from neo4j_dr_operator.failover.archivist import Archivist, Wired
@@ -66,13 +66,15 @@ class Api(ResourceApi, Secrets, Protocol):
 @dataclass(frozen=True)
 class Wiring:
     """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, which of them
-    restores hold, and which restore reads an archive (`<namespace>/<name>`) at a place."""
+    restores hold, and which restore reads an archive (`<namespace>/<name>`) at a place. `missed`: called with namespace,
+    name and uid of a resource that turned out to be gone."""
 
     api: Api
     operator: str
     cluster: Callable[[str, str], Body | None]
     holds: Holds = field(default_factory=Holds)
     reading: Callable[[str, S3Address], str | None] = field(default=lambda *_: None)
+    missed: Callable[[str, str, str], None] = field(default=lambda *_: None)
 
 
 class RecoveryController:
@@ -204,6 +206,10 @@ class RecoveryController:
             self._restless, pause = True, due.TICK
             try:
                 pause = await self._reconcile()
+            except Gone:
+                log.info("%s was deleted", self.dr)
+                self._wiring.missed(self.namespace, self.name, self.uid)
+                pause = due.IDLE
             except KubernetesError as error:
                 log.warning("%s: %s: %s", self.dr, error.reason, error)
             except Exception:  # the boundary of one resource: a mistake of ours must not end its loop, nor others'

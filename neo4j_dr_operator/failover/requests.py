@@ -7,7 +7,7 @@ taken out for good; it counts once per changed value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from neo4j_dr_operator.failover.actions import Consume
@@ -15,6 +15,9 @@ from neo4j_dr_operator.failover.state import SITES, ControlState, Handled, Owner
 from neo4j_dr_operator.failover.view import Desired, Requested
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATION = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
+BY_HAND = ("kubectl-patch", "kubectl-edit")
+"""Field managers that never apply: the default of `--field-manager` of both commands (kubectl reference)."""
 
 
 def owner_of(body: Mapping[str, Any], path: tuple[str, ...], applied: Mapping[str, Any] | None) -> Owner:
@@ -23,13 +26,27 @@ def owner_of(body: Mapping[str, Any], path: tuple[str, ...], applied: Mapping[st
     `applied` is the decoded last-applied annotation of client-side apply; server-side apply shows in managedFields
     with operation `Apply` (Kubernetes API concepts, server-side apply, "Field management").
     """
-    if applied is not None and _dig(applied, path) is not None and _dig(applied, path) == _dig(body, path):
+    entries = body.get("metadata", {}).get("managedFields") or ()
+    owners = _owners(entries, tuple(f"f:{name}" for name in path))
+    if any(entry.get("operation") == "Apply" for entry in owners):
         return "declared"
-    keys = tuple(f"f:{name}" for name in path)
-    for entry in body.get("metadata", {}).get("managedFields") or ():
-        if entry.get("operation") == "Apply" and _dig(entry.get("fieldsV1") or {}, keys) is not None:
-            return "declared"
-    return "patch"
+    same = applied is not None and _dig(applied, path) is not None and _dig(applied, path) == _dig(body, path)
+    return "declared" if same and not _by_hand(owners, _owners(entries, _ANNOTATION)) else "patch"
+
+
+def _owners(entries: Iterable[Mapping[str, Any]], keys: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    return [entry for entry in entries if _dig(entry.get("fieldsV1") or {}, keys) is not None]
+
+
+def _by_hand(owners: Sequence[Mapping[str, Any]], appliers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the annotation's value was written again by a patch after the annotation was: it had been patched away.
+
+    Taken for so only by a name that is known never to apply: of two tools that apply the same text only the first one
+    owns the annotation, and what the second one brings back must not count as a patch.
+    """
+    applied_at = max((entry.get("time") or "" for entry in appliers), default="")
+    later = [entry.get("manager") in BY_HAND and (entry.get("time") or "") > applied_at for entry in owners]
+    return bool(applied_at) and bool(later) and all(later)
 
 
 def _dig(tree: Any, path: tuple[str, ...]) -> Any:
@@ -46,7 +63,7 @@ def pending_target(state: ControlState, desired: Desired) -> Requested | None:
     `emergency` added to a request that was handled without it makes it a new one.
     """
     handled, wanted = state.handled, desired.target
-    pending = _pending(wanted, handled.target, handled.target_owner, handled.target_declared)
+    pending = _pending(wanted, handled.target, handled.target_declared)
     if pending is None and wanted is not None and wanted.emergency and handled.target == wanted.value:
         return None if handled.target_emergency else wanted
     return pending
@@ -54,8 +71,7 @@ def pending_target(state: ControlState, desired: Desired) -> Requested | None:
 
 def pending_sync(state: ControlState, desired: Desired) -> Requested | None:
     """The sync request that has not been handled yet, or None."""
-    handled = state.handled
-    return _pending(desired.sync, handled.sync, handled.sync_owner, handled.sync_declared)
+    return _pending(desired.sync, state.handled.sync, state.handled.sync_declared)
 
 
 def pending_reseed(state: ControlState, desired: Desired) -> Requested | None:
@@ -63,15 +79,15 @@ def pending_reseed(state: ControlState, desired: Desired) -> Requested | None:
     handled = state.handled
     if handled.target is None:
         return None
-    return _pending(desired.reseed, handled.reseed, handled.reseed_owner, handled.reseed_declared)
+    return _pending(desired.reseed, handled.reseed, handled.reseed_declared)
 
 
-def _pending(wanted: Requested | None, handled: str | None, owner: Owner | None, declared: str) -> Requested | None:
-    if wanted is None or handled is None:
+def _pending(wanted: Requested | None, handled: str | None, declared: str) -> Requested | None:
+    """A value that stands where it stood when it was handled is no request, whoever owns it by now: a manifest that
+    takes it back may leave it to nobody, and a patch that repeats it changes nothing in Kubernetes."""
+    if wanted is None or handled is None or wanted.value == handled:
         return None
-    if wanted.owner == "declared":
-        return None if wanted.value in (handled, declared) else wanted
-    return None if (wanted.value, wanted.owner) == (handled, owner) else wanted
+    return None if wanted.owner == "declared" and wanted.value == declared else wanted
 
 
 def settle(state: ControlState, desired: Desired) -> ControlState:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from neo4j_dr_operator.failover.actions import Decision, link_for
 from neo4j_dr_operator.failover.requests import handle_reseed, pending_reseed
-from neo4j_dr_operator.failover.state import ControlState, Reseed, Site
+from neo4j_dr_operator.failover.state import ControlState, Reseed, Site, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, LinkView, Now, Seen
 from neo4j_dr_operator.graph.note import spoken
 
@@ -59,13 +59,21 @@ def _refusal(state: ControlState, seen: Seen, site: str) -> str | None:
 
 
 def _begun(state: ControlState, now: Now, cause: str, why: str) -> Decision:
-    """What was said to be synced counts no more (P11)."""
+    """What was said to be synced counts no more (P11); a sync that is still to be done is, with a goal of its own."""
     asked = Reseed(ticket=f"{state.epoch}-{int(now.wall * 1000)}", epoch=state.epoch, cause=cause, at=now.wall)
-    begun = state.model_copy(update={"reseed": asked, "synced": None, "sync": None})
+    owed = _owed(state.sync)
+    if owed is not None:
+        owed = owed.model_copy(update={"requested_at": now.wall, "goal": None, "goal_tx": None})
+    begun = state.model_copy(update={"reseed": asked, "synced": None, "sync": owed})
     if state.standby == "restored":
         update = {"standby": "seed", "standby_reason": "", "restored": "", "resumed": state.restored}
         begun = begun.model_copy(update=update)
     return Decision(begun, why, holder=state.active, link=link_for(begun))
+
+
+def _owed(sync: SyncRequest | None) -> SyncRequest | None:
+    """The sync that was accepted and is not done: somebody waits for it."""
+    return None if sync is None or sync.complete or sync.refused is not None else sync
 
 
 def taken_up(state: ControlState, seen: Seen) -> ControlState:
@@ -73,7 +81,7 @@ def taken_up(state: ControlState, seen: Seen) -> ControlState:
     link = seen.link
     if state.ticket is None or state.standby != "following" or link is None or link.reseed != state.ticket:
         return state
-    return state.model_copy(update={"standby": "seed", "synced": None, "sync": None})
+    return state.model_copy(update={"standby": "seed", "synced": None, "sync": _owed(state.sync)})
 
 
 def done(state: ControlState, link: LinkView) -> bool:

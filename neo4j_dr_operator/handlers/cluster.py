@@ -21,4 +21,7 @@ async def changed(
 ) -> None:
     """One event of one cluster."""
     key = (namespace or "", name or "")
-    await memo.cluster_changed(key, None if type == "DELETED" else dict(body))
+    if type == "DELETED":
+        await memo.cluster_gone(key, body["metadata"]["uid"])
+    else:
+        await memo.cluster_changed(key, dict(body))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY, RESTORE
 from neo4j_dr_operator.errors import KubernetesError
 from neo4j_dr_operator.failover.controller import Api, RecoveryController, Wiring
 from neo4j_dr_operator.failover.holds import Holds
+from neo4j_dr_operator.handlers.presence import Known, Presence
 from neo4j_dr_operator.handlers.unattended import let_go
 from neo4j_dr_operator.metrics import Metrics
 from neo4j_dr_operator.restore.resource import World
-from neo4j_dr_operator.restore.restores import Restores
+from neo4j_dr_operator.restore.restores import Restores, outlived
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +35,37 @@ class Memo:
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self.holds = Holds()
         self.recoveries: dict[Key, Body] = {}
-        self.restores = Restores(World(api, self._seen, self._recoveries_in, self.holds))
-        self._wiring = Wiring(api, operator, self._seen, self.holds, self.restores.reading)
+        self.presence = Presence(api, self._known, self._gone)
+        self.restores = Restores(World(api, self._seen, self._recoveries_in, self.holds, self._doubted(RESTORE.plural)))
+        doubted = self._doubted(DISASTER_RECOVERY.plural)
+        self._wiring = Wiring(api, operator, self._seen, self.holds, self.restores.reading, doubted)
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look for what was deleted without an event."""
+        self._looking = asyncio.create_task(self.presence.run(), name="presence")
+
+    def _doubted(self, plural: str) -> Callable[[str, str, str], None]:
+        return lambda namespace, name, uid: self.presence.doubt(Known(plural, namespace, name, uid))
+
+    def _known(self) -> Iterator[Known]:
+        for key, controller in self.controllers.items():
+            yield Known(DISASTER_RECOVERY.plural, *key, controller.uid)
+        for key, uid in self.restores.running():
+            yield Known(RESTORE.plural, *key, uid)
+        for key, body in self.clusters.items():
+            yield Known(CLUSTER.plural, *key, body["metadata"]["uid"])
+
+    async def _gone(self, each: Known) -> None:
+        """As if the event had come."""
+        key = each.namespace, each.name
+        match each.plural:
+            case DISASTER_RECOVERY.plural:
+                await self.recovery_gone(key, each.uid)
+            case RESTORE.plural:
+                await self.restores.gone(key, each.uid)
+            case _:
+                await self.cluster_gone(key, each.uid)
 
     def _seen(self, namespace: str, name: str) -> Body | None:
         return self.clusters.get((namespace, name))
@@ -42,20 +73,31 @@ class Memo:
     def _recoveries_in(self, namespace: str) -> list[Body]:
         return [body for key, body in self.recoveries.items() if key[0] == namespace]
 
-    async def cluster_changed(self, key: Key, body: Body | None) -> None:
-        """A cluster appeared, changed, or (None) is gone."""
-        if body is None:
-            self.clusters.pop(key, None)
-        else:
-            self.clusters[key] = body
+    async def cluster_changed(self, key: Key, body: Body) -> None:
+        """A cluster appeared or changed."""
+        if outlived(body, self.clusters.get(key)):
+            return
+        self.clusters[key] = body
+        if not self._told(key, body):
+            await self._let_go(body)
+
+    async def cluster_gone(self, key: Key, uid: str) -> None:
+        """A cluster was deleted."""
+        known = self.clusters.get(key)
+        if known is None or known["metadata"]["uid"] != uid:
+            return  # a successor of the same name is there already
+        del self.clusters[key]
+        self._told(key, None)
+
+    def _told(self, key: Key, body: Body | None) -> bool:
+        """Tell whoever refers to a cluster; whether anybody does."""
         referred = False
         for (namespace, _), controller in self.controllers.items():
             if namespace == key[0] and controller.refers_to(key[1]):
                 referred = True
                 controller.update_cluster(key[1], body)
         self.restores.cluster_changed(key)
-        if body is not None and not referred:
-            await self._let_go(body)
+        return referred
 
     def _serial(self, key: Key) -> asyncio.Lock:
         """One change at a time of one name: events of an object and of its successor may come beside each other."""
@@ -64,6 +106,8 @@ class Memo:
     async def recovery_changed(self, key: Key, body: Body) -> None:
         """A disaster recovery resource appeared or changed. One of another uid takes the place of a deleted one."""
         async with self._serial(key):
+            if outlived(body, self.recoveries.get(key)):
+                return
             self.recoveries[key] = body
             controller = self.controllers.get(key)
             if controller is not None and controller.uid == body["metadata"]["uid"]:
@@ -103,6 +147,8 @@ class Memo:
 
     async def close(self) -> None:
         """End every controller, restores first."""
+        if self._looking is not None:
+            self._looking.cancel()
         await self.restores.close()
         controllers = list(self.controllers.values())
         self.controllers.clear()

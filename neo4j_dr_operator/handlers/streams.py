@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,10 +53,11 @@ def in_pod(found: kopf.ConnectionInfo | None) -> kopf.ConnectionInfo | None:
 class Streams:
     """The session of kopf's requests, and what was seen on it."""
 
-    def __init__(self, plurals: Iterable[str]) -> None:
-        """`plurals`: the kinds that have to be listed."""
+    def __init__(self, plurals: Iterable[str], relisted: Callable[[str], None] = lambda _: None) -> None:
+        """`plurals`: the kinds that have to be listed; `relisted` is called with one that is listed once more."""
         self._path = f"/apis/{GROUP}/{VERSION}"
-        self._unlisted = set(plurals)
+        self._kinds, self._relisted = frozenset(plurals), relisted
+        self._unlisted = set(self._kinds)
         self._answered: float | None = None
         self._server = ""
         self._session: aiohttp.ClientSession | None = None
@@ -91,8 +92,11 @@ class Streams:
             return
         self._answered = time.monotonic()
         *_, last = request.url.path.split("/")
-        if self._path in request.url.path and "watch" not in request.url.query:
-            self._unlisted.discard(last)
+        if last not in self._kinds or self._path not in request.url.path or "watch" in request.url.query:
+            return
+        if last not in self._unlisted and "continue" not in request.url.query:
+            self._relisted(last)
+        self._unlisted.discard(last)
 
     async def not_ready(self) -> str | None:
         """See `why_not_ready`; asks the API server first where it has been silent for `ASK_AFTER` seconds."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import RESTORE
 from neo4j_dr_operator.cluster.endpoint import Secrets
-from neo4j_dr_operator.errors import Conflict, KubernetesError, NotFound
+from neo4j_dr_operator.errors import Conflict, Gone, KubernetesError, NotFound
 from neo4j_dr_operator.kube.status import StatusApi, same
 from neo4j_dr_operator.restore import publish
 
@@ -62,7 +62,7 @@ class StatusKeeper:
         return await self._tell({**began, "startedAt": publish.timestamp(time.time())}, "RestoreStarted", message)
 
     async def progress(self, report: Mapping[str, Any], *, only_looking: bool) -> None:
-        """How far a worker is. Raises nothing: the next report says it again."""
+        """How far a worker is. Raises Gone alone: whatever else, the next report says it again."""
         status = publish.at_work(self.status, report, self._generation, time.time(), only_looking=only_looking)
         if time.monotonic() - self._told < FIGURES_EVERY and not publish.worth_storing(self.status, status):
             return
@@ -96,9 +96,11 @@ class StatusKeeper:
         return True
 
     async def soon(self, status: Mapping[str, Any]) -> None:
-        """Store it if the API server takes it now. Raises nothing."""
+        """Store it if the API server takes it now. Raises Gone alone."""
         try:
             await self.store(status)
+        except Gone:
+            raise
         except KubernetesError as error:
             log.warning("restore %s/%s: %s: %s", self._namespace, self._name, error.reason, error)
 

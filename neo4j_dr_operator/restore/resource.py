@@ -20,7 +20,7 @@ from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import RESTORE
 from neo4j_dr_operator.api.restore import RestoreSpec
 from neo4j_dr_operator.cluster.endpoint import FORBIDDEN, Resolved, Unresolved, resolve_s3
-from neo4j_dr_operator.errors import DatabaseError, DrError, KubernetesError, NotFound
+from neo4j_dr_operator.errors import DatabaseError, DrError, Gone, KubernetesError, NotFound
 from neo4j_dr_operator.failover.holds import HeldByAnother, Holds
 from neo4j_dr_operator.failover.reseed import line
 from neo4j_dr_operator.failover.state import SITES
@@ -47,12 +47,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 @dataclass(frozen=True)
 class World:
     """What all restores share: the API, clusters (by namespace and name) and disaster recovery resources (of a
-    namespace) as last seen, the holds. ``at_work``: by namespace and cluster, the restore that has it."""
+    namespace) as last seen, the holds. ``missed``: called with namespace, name and uid of one that turned out to be
+    gone. ``at_work``: by namespace and cluster, the restore that has it."""
 
     api: Api
     cluster: Callable[[str, str], Body | None]
     recoveries: Callable[[str], Iterable[Body]]
     holds: Holds
+    missed: Callable[[str, str, str], None] = field(default=lambda *_: None)
     at_work: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -98,6 +100,11 @@ class RestoreController:
         here = location.get("bucket"), str(location.get("path") or "").strip("/")
         return here == (place.bucket, place.path.strip("/")) and self.archive in (archive, None)
 
+    @property
+    def body(self) -> Body:
+        """As last known."""
+        return self._keeper.body
+
     def update(self, body: Body) -> None:
         """Take in a newer body. The spec never changes; an older one than is known is passed over."""
         self._keeper.update(body)
@@ -121,11 +128,22 @@ class RestoreController:
     # -- the loop --------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        try:
+            await self._rounds()
+        except Gone:
+            log.info("restore %s was deleted", self.restore)
+            self._world.missed(self.namespace, self.name, self.uid)
+        self._let_go()
+
+    async def _rounds(self) -> None:
+        """Until it has ended. Raises Gone."""
         while not publish.ended(self._keeper.status):
             self._wake.clear()
             try:
                 await self._carry()
                 break
+            except Gone:
+                raise
             except KubernetesError as error:
                 log.warning("restore %s: %s: %s", self.restore, error.reason, error)
             except Waiting as waiting:
@@ -136,7 +154,6 @@ class RestoreController:
                 async with asyncio.timeout(self._pause):
                     await self._wake.wait()
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self._let_go()
 
     async def _wait(self, waiting: Waiting) -> None:
         """Say why it waits. As long as the target was not touched, its links may run meanwhile."""
@@ -362,7 +379,7 @@ class RestoreController:
             await supervisor.close()
 
     async def _progress(self, report: Mapping[str, Any], only_looking: bool) -> None:
-        """Tell how far it is; an API server that does not answer is no reason to stop."""
+        """Tell how far it is; an API server that does not answer is no reason to stop, a deletion is. Raises Gone."""
         if report.get("state") in ("finished", "failed"):
             return
         self._touched |= outcome.touching(report.get("state")) and not only_looking

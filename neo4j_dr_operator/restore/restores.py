@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Iterator
 
 from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.restore import publish
 from neo4j_dr_operator.restore.resource import Body, RestoreController, World
 
 Key = tuple[str, str]
+
+
+def outlived(body: Body, known: Body | None) -> bool:
+    """Whether a body is that of a deleted object whose successor is known: their events may come in any order."""
+    if known is None or body["metadata"]["uid"] == known["metadata"]["uid"]:
+        return False
+    return int(body["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
 
 
 class Restores:
@@ -32,6 +40,8 @@ class Restores:
             if controller is not None and controller.uid == body["metadata"]["uid"]:
                 controller.update(body)
                 return
+            if controller is not None and outlived(body, controller.body):
+                return
             if controller is not None:
                 del self._controllers[key]
                 await controller.close()
@@ -46,6 +56,11 @@ class Restores:
                 return
             del self._controllers[key]
             await controller.close()
+
+    def running(self) -> Iterator[tuple[Key, str]]:
+        """Name and uid of each that has not ended."""
+        for key, controller in self._controllers.items():
+            yield key, controller.uid
 
     def cluster_changed(self, key: Key) -> None:
         """A cluster appeared or changed: whoever waits for it looks again."""

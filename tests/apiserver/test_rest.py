@@ -19,15 +19,20 @@ from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
 from neo4j_dr_operator.errors import Conflict, Gone, NotServed
 from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume
+from neo4j_dr_operator.failover.desired import last_applied
+from neo4j_dr_operator.failover.requests import owner_of
 from neo4j_dr_operator.failover.statuses import StatusWriter
+from neo4j_dr_operator.handlers.memo import Memo
 from neo4j_dr_operator.kube.client import Kube
 from neo4j_dr_operator.kube.status import same
+from neo4j_dr_operator.metrics import Metrics
 from tests.scenario.audit import Requests
 from tests.scenario.world import Operator, wait_for
 
 ROOT = Path(__file__).parents[2]
 MANY = 50
 QUIET_SECONDS = 20.0
+WITHIN = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +260,48 @@ def test_a_deleted_one_is_gone_and_a_kind_that_is_not_served_is_no_deletion(stor
         stored.put(phase="Replicating")
     with pytest.raises(NotServed):
         asyncio.run(same(stored.api, GROUP, VERSION, "neo4jnothings", stored.namespace, stored.name, "u"))
+
+
+def test_a_deletion_that_no_event_told_of_ends_the_controller(stored: Stored) -> None:
+    """As after a watch that had to list anew: nobody feeds the memo, and the kind is said to be listed once more."""
+
+    async def run() -> None:
+        memo, key = Memo(stored.api, Metrics(), "operator"), (stored.namespace, stored.name)
+        memo.start()
+        try:
+            await memo.recovery_changed(key, stored.body())
+            await asyncio.to_thread(again, stored)
+            memo.presence.relisted(DISASTER_RECOVERY.plural)
+            async with asyncio.timeout(WITHIN):
+                while memo.controllers:
+                    await asyncio.sleep(0.05)
+        finally:
+            await memo.close()
+
+    asyncio.run(run())
+
+
+def test_a_patch_and_an_apply_of_one_value_are_told_apart(stored: Stored) -> None:
+    """As field managers have it: what the manifest asks for, patched away and taken out, comes back either way."""
+    path, manifest = ("spec", "failover", "target"), recovery(stored.name)
+    manifest["spec"]["failover"] = {"target": "secondary"}
+
+    def owner() -> str:
+        body = stored.body()
+        return owner_of(body, path, last_applied(body))
+
+    apply(stored.plane, stored.namespace, manifest)
+    applied = int(time.time())
+    assert owner() == "declared"
+    patch(stored, {"spec": {"failover": {"target": "primary"}}})
+    asyncio.run(stored.writer.consume(Consume("target", "primary"), None))
+    wait_for("another second: field managers have no finer time", lambda: int(time.time()) > applied, 3, 0.1)
+    patch(stored, {"spec": {"failover": {"target": "secondary"}}})
+    assert owner() == "patch"
+    asyncio.run(stored.writer.consume(Consume("target", "secondary"), None))
+    assert "target" not in stored.body()["spec"]["failover"]
+    apply(stored.plane, stored.namespace, manifest)
+    assert owner() == "declared"
 
 
 def patch(stored: Stored, change: dict[str, Any]) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+
 import kopf
 import pytest
+from yarl import URL
 
-from neo4j_dr_operator.handlers.streams import SILENCE, in_pod, why_not_ready
+from neo4j_dr_operator.api.base import GROUP, VERSION
+from neo4j_dr_operator.handlers.streams import SILENCE, Streams, in_pod, why_not_ready
 
 
 @pytest.mark.parametrize(
@@ -43,3 +48,20 @@ def test_outside_of_a_pod_the_address_stays(monkeypatch: pytest.MonkeyPatch) -> 
     found = kopf.ConnectionInfo(server="https://api.example.com")
     assert in_pod(found) is found
     assert in_pod(None) is None
+
+
+def test_a_kind_that_is_listed_once_more_is_told_of() -> None:
+    """Its watch began anew: whatever was deleted before has no event any more."""
+    told: list[str] = []
+    streams = Streams(["kinds"], told.append)
+
+    def answered(url: str) -> None:
+        ended = SimpleNamespace(response=SimpleNamespace(status=200), url=URL(url))
+        asyncio.run(streams._ended(None, SimpleNamespace(), ended))  # type: ignore[arg-type]
+
+    path = f"https://api.example.com/apis/{GROUP}/{VERSION}"
+    for url in (path, f"{path}/kinds?limit=5", f"{path}/kinds?limit=5&continue=x", f"{path}/kinds?watch=true"):
+        answered(url)
+    assert told == []
+    answered(f"{path}/namespaces/production/kinds?limit=5")
+    assert told == ["kinds"]

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
-from fake_api import NAMESPACE, RECOVERY, FakeApi
 from machine_inputs import following
 
 from neo4j_dr_operator.api.kinds import CLUSTER
@@ -16,6 +15,7 @@ from neo4j_dr_operator.failover.controller import RecoveryController, Wiring
 from neo4j_dr_operator.failover.requests import LAST_APPLIED
 from neo4j_dr_operator.failover.state import ControlState, Handled, SyncRequest
 from neo4j_dr_operator.metrics import Metrics
+from tests.fake_api import NAMESPACE, RECOVERY, FakeApi
 
 DR, PAIR = "dr", {"primaryClusterRef": "east", "secondaryClusterRef": "west"}
 NOTHING_LISTENS = "bolt://127.0.0.1:9"

@@ -13,6 +13,7 @@ from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.failover.desired import desired_of
 from neo4j_dr_operator.failover.requests import (
+    LAST_APPLIED,
     handle_sync,
     handle_target,
     leftovers,
@@ -53,6 +54,57 @@ def body(
 )
 def test_who_wrote_a_field(applied: dict[str, Any] | None, managers: list[dict[str, Any]], owner: str) -> None:
     assert owner_of(body("secondary", managers=managers), TARGET, applied) == owner
+
+
+def managed(manager: str, minute: int, *path: str) -> dict[str, Any]:
+    """What a client that does not apply on the server wrote, and when."""
+    fields: dict[str, Any] = {}
+    for name in reversed(path):
+        fields = {f"f:{name}": fields}
+    at = f"2026-01-01T00:{minute:02}:00Z"
+    return {"manager": manager, "operation": "Update", "time": at, "fieldsV1": fields}
+
+
+ANNOTATION = ("metadata", "annotations", LAST_APPLIED)
+
+
+@pytest.mark.parametrize(
+    ("managers", "owner"),
+    [
+        ([managed("kubectl-client-side-apply", 1, *ANNOTATION), managed("kubectl-patch", 9, *TARGET)], "patch"),
+        ([managed("kubectl-client-side-apply", 1, *ANNOTATION), managed("kubectl-edit", 9, *TARGET)], "patch"),
+        # patched first, applied over it; applied by another tool with the same text; written by a program of its own
+        ([managed("kubectl-client-side-apply", 9, *ANNOTATION), managed("kubectl-patch", 1, *TARGET)], "declared"),
+        ([managed("kubectl-client-side-apply", 1, *ANNOTATION), managed("ci", 9, *TARGET)], "declared"),
+        ([managed("kubectl-patch", 9, *TARGET)], "declared"),
+        (
+            [
+                managed("kubectl-client-side-apply", 1, *ANNOTATION),
+                managed("kubectl-patch", 9, *TARGET),
+                managed("kubectl-client-side-apply", 9, *TARGET),
+            ],
+            "declared",
+        ),
+    ],
+)
+def test_a_patch_of_what_the_manifest_says_too(managers: list[dict[str, Any]], owner: str) -> None:
+    applied = {"spec": {"failover": {"target": "secondary"}}}
+    assert owner_of(body("secondary", managers=managers), TARGET, applied) == owner
+
+
+def test_what_was_patched_away_can_be_patched_in_again_and_is_not_flipped_by_the_manifest() -> None:
+    state = accept(settle(FRESH, Desired()), declared("secondary"))
+    state = accept(state, patched("primary"))
+    state = accept(quiet(state, Desired()), patched("secondary"))
+    quiet(quiet(state, Desired()), Desired(target=declared("secondary")))
+
+
+@pytest.mark.parametrize("emergency", [False, True])
+def test_a_value_that_only_loses_its_owner_is_no_request(emergency: bool) -> None:
+    """A manifest takes back what it once asked for, and somebody else holds the field as well."""
+    state = accept(settle(FRESH, Desired()), declared("secondary", emergency))
+    left = Desired(target=patched("secondary", emergency))
+    assert Consume("target", "secondary") in leftovers(quiet(state, left), left)
 
 
 def accept(state: ControlState, request: Requested) -> ControlState:

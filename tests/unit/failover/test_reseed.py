@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from machine_inputs import NOW, declared, following, link, operating, patched, seen, step
+from machine_inputs import NOW, declared, following, link, operating, patched, rest, seen, step
 
 from neo4j_dr_operator.failover.actions import Consume
 from neo4j_dr_operator.failover.report import phase
 from neo4j_dr_operator.failover.reseed import DOUBTFUL, HEALED, MENDED, advised
-from neo4j_dr_operator.failover.state import ControlState, Handled, Reseed, Synced
-from neo4j_dr_operator.failover.view import Desired
+from neo4j_dr_operator.failover.state import ControlState, Handled, Reseed, Synced, SyncRequest
+from neo4j_dr_operator.failover.view import Desired, Reading
 from neo4j_dr_operator.failover.votes import failover_limitation
 
 ASKED = Desired(automatic=True, witness=True, reseed=patched("secondary"))
@@ -50,6 +50,32 @@ def test_the_standby_is_no_copy_from_when_it_says_so_until_that_filling_streams(
     assert late.standby == "seed"
     filled = step(begun, MANUAL, seen(link=link(reseed="t"))).state
     assert (filled.standby, filled.reseed) == ("following", None)
+
+
+def test_a_sync_that_somebody_waits_for_is_done_once_the_standby_is_filled_anew() -> None:
+    """Towards a goal of its own: the one before may be of a history that the primary has lost."""
+    begun = SyncRequest(direction="forward", requested_at=NOW.wall - 60, goal="c", goal_tx=99)
+    state = step(following(sync=begun), ASKED, seen()).state
+    assert state.sync is not None
+    assert state.sync.goal_tx is None
+    ticket = state.ticket
+    state = step(state, MANUAL, seen(link=link(state="reseeding", reseed=ticket))).state
+    assert state.standby == "seed"
+    state = step(state, MANUAL, seen(link=link(reseed=ticket))).state
+    old, new = Reading("primary", 1, "o", 40, NOW.mono - 1, False), Reading("primary", 1, "n", 50, NOW.mono, False)
+    assert step(state, MANUAL, seen(link=link(cursor_tx=45), readings=(old,))).state.sync == state.sync
+    state = rest(state, MANUAL, seen(link=link(cursor_tx=45), readings=(old, new))).state
+    assert state.sync is not None
+    assert (state.sync.goal_tx, state.sync.complete) == (50, False)
+    state = rest(state, MANUAL, seen(link=link(cursor_tx=50), readings=(old, new))).state
+    assert state.sync is not None
+    assert state.sync.complete
+
+
+@pytest.mark.parametrize("sync", [{"complete": True, "goal_tx": 1}, {"refused": "it points at the active site"}])
+def test_a_sync_that_is_over_counts_no_more(sync: dict[str, Any]) -> None:
+    over = SyncRequest(direction="forward", requested_at=NOW.wall - 60, **sync)
+    assert step(following(sync=over), ASKED, seen()).state.sync is None
 
 
 @pytest.mark.parametrize("reason", MENDED)

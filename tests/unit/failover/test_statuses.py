@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from fake_api import RECOVERY, FakeApi
 
 from neo4j_dr_operator.errors import Gone
 from neo4j_dr_operator.failover.statuses import StatusWriter, _steady, changes
+from tests.fake_api import RECOVERY, FakeApi
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,8 @@ def test_a_successor_of_the_same_name_is_left_alone() -> None:
         server.body = {**server.body, "metadata": meta}
         with pytest.raises(Gone):
             await keeper.end_badly("PointInGap", "there is a gap", None)
+        with pytest.raises(Gone):
+            await keeper.progress(REPORT, only_looking=False)
         return server
 
     assert asyncio.run(run()).writes == []

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from neo4j_dr_operator.api.base import GROUP, VERSION
-from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
-from neo4j_dr_operator.errors import Conflict, NotFound
+from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
+from neo4j_dr_operator.errors import Conflict, NotFound, NotServed
 from neo4j_dr_operator.failover.statuses import without_nulls
 
 NAMESPACE = "production"
@@ -35,6 +35,7 @@ class FakeApi:
         self.calls: list[str] = []
         self.written: list[dict[str, Any]] = []
         self.stored = asyncio.Event()
+        self.served = True
         self._version = 100
 
     # -- what people do ---------------------------------------------------------------------------------------------
@@ -77,6 +78,8 @@ class FakeApi:
 
     async def get(self, group: str, version: str, plural: str, namespace: str, name: str) -> dict[str, Any]:
         self._comes(f"get {plural}")
+        if not self.served:
+            raise NotServed("404 page not found")
         return self._found(plural, name)
 
     async def patch_status(
@@ -112,5 +115,5 @@ class FakeApi:
 
 
 def _kind(plural: str) -> dict[str, Any]:
-    kind = CLUSTER if plural == CLUSTER.plural else DISASTER_RECOVERY
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind.kind}
+    kind = next(each.kind for each in KINDS if each.plural == plural)
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind}
