@@ -96,7 +96,8 @@ class Several:
         return {"secondaryClusters": remembering(items, self._writer.status.get("secondaryClusters"), "name")}
 
     def undecided(self, at: Moment, status: Mapping[str, Any], found: Cause) -> dict[str, Any]:
-        """The same while nothing can be decided because of `found`; every name that is known is kept."""
+        """The same while nothing can be decided because of `found`, and the gauges; every known name is kept."""
+        self._followers.measure(self._followers.look(at))
         seen = self.status(at, status).get("secondaryClusters") or []
         return {key: undecided_items(items, seen, found) for key, items in self.told.items()}
 
