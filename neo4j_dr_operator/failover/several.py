@@ -113,7 +113,8 @@ class Several:
             if each.standing.state == "refused" and stored.get("recovery") not in (None, self._name):
                 continue  # it belongs to another resource, which says how it is
             document = follower_cluster_status(each, spec, at.state.epoch, stored, generation, self._name, at.wall)
-            stored_all = await self._writer.store_cluster(name, document) and stored_all
+            uid = body["metadata"].get("uid")
+            stored_all = await self._writer.store_cluster(name, document, uid) and stored_all
         return stored_all
 
     async def close(self) -> None:

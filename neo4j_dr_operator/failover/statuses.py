@@ -113,6 +113,7 @@ class _Cluster:
     version: str
     status: Mapping[str, Any]
     asked: Any
+    uid: str | None = None
     pruned: Mapping[str, Any] | None = None
 
 
@@ -149,7 +150,7 @@ class StatusWriter:
         known, version = self._clusters.get(name), body["metadata"]["resourceVersion"]
         if known is not None and int(version) < int(known.version):
             return False
-        made = _Cluster(version, body.get("status") or {}, _asked(body))
+        made = _Cluster(version, body.get("status") or {}, _asked(body), body["metadata"].get("uid"))
         if known is not None and (made.status, made.asked) == (known.status, known.asked):
             self._clusters[name] = replace(known, version=version)
             return False
@@ -206,10 +207,18 @@ class StatusWriter:
         fresh = await self._api.get(GROUP, VERSION, DISASTER_RECOVERY.plural, self._namespace, self._name)
         return (fresh.get("status") or {}).get("control")
 
-    async def store_cluster(self, name: str, status: Mapping[str, Any]) -> bool:
-        """Store a cluster's status where it differs. False: it was changed meanwhile, so look again."""
+    async def store_cluster(self, name: str, status: Mapping[str, Any], uid: str | None = None) -> bool:
+        """Store a cluster's status where it differs. False: it was changed meanwhile, so look again.
+
+        `uid`: of the object that the status was made from; one that was made again under its name is not told of it.
+        """
         known = self._clusters.get(name)
-        if known is None or not changes(known.status, status) or status == known.pruned:
+        if (
+            known is None
+            or (uid is not None and known.uid != uid)
+            or not changes(known.status, status)
+            or status == known.pruned
+        ):
             return True
         try:
             stored = await self._api.patch_status(
@@ -225,7 +234,7 @@ class StatusWriter:
             return False
         kept = stored.get("status") or {}
         pruned = status if changes(kept, status) else None
-        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, _asked(stored), pruned)
+        self._clusters[name] = _Cluster(stored["metadata"]["resourceVersion"], kept, _asked(stored), known.uid, pruned)
         return True
 
     async def consume(self, action: Consume, cluster: str | None) -> None:

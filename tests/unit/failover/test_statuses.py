@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from neo4j_dr_operator.failover.statuses import _steady, changes
+from neo4j_dr_operator.failover.statuses import StatusWriter, _steady, changes
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,24 @@ def test_the_age_of_the_archive_is_written_in_steps(
 ) -> None:
     """At rest never, in an outage again and again: a day without the store does not show 31 s."""
     assert changes(_steady({"shipping": stored}), _steady({"shipping": wanted})) is differs
+
+
+class Api:
+    """Counts what is written of clusters."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[str, Any]] = []
+
+    async def patch_status(self, *told: Any) -> dict[str, Any]:
+        self.written.append(told[-2])
+        return {"metadata": {"resourceVersion": "9"}, "status": told[-2]}
+
+
+@pytest.mark.parametrize(("uid", "writes"), [("old", 0), ("new", 1), (None, 1)])
+def test_a_cluster_that_was_made_again_is_not_told_what_the_one_before_it_was(uid: str | None, writes: int) -> None:
+    """Its observedGeneration would stay above its own for good."""
+    api = Api()
+    writer = StatusWriter(api, "ns", "dr")  # type: ignore[arg-type]
+    writer.update_cluster("east", {"metadata": {"uid": "new", "resourceVersion": "8"}, "spec": {}})
+    assert asyncio.run(writer.store_cluster("east", {"phase": "Ready"}, uid))
+    assert len(api.written) == writes
