@@ -129,11 +129,10 @@ class ResourceMetrics:
         """Age of what the standby holds, in seconds, asked for whenever the metrics are read; NaN: never known."""
         self.metrics.lag.labels(self.name, self.namespace).set_function(seconds)
 
-    def standby(self, name: str, lag: float | None, ready: bool) -> None:
-        """How far one of several standbys is behind the active site, in seconds while that is known."""
+    def standby(self, name: str, lag: Callable[[], float], ready: bool) -> None:
+        """How far one of several standbys is behind the active site, as `lag` says it."""
         labels = (self.name, self.namespace, name)
-        if lag is not None:
-            self.metrics.standby_lag.labels(*labels).set(lag)
+        self.metrics.standby_lag.labels(*labels).set_function(lag)
         self.metrics.standby_ready.labels(*labels).set(1 if ready else 0)
 
     def forget_standby(self, name: str) -> None:

@@ -42,7 +42,11 @@ class CustomCheck(SpecModel):
 class Quorum(SpecModel):
     """Who votes, besides the two sites, on which of them may write."""
 
-    enabled: bool = Field(default=False, description="A majority of the voters must agree that the primary is gone.")
+    enabled: bool = Field(
+        default=False,
+        description="A majority of the voters must agree that the primary is gone. They are not counted yet: while it "
+        "is true nothing is promoted by itself.",
+    )
     witnesses: Annotated[int, Field(ge=1, le=9)] | None = Field(
         default=None, description="Voters wanted: the two sites and the witness make 3."
     )
@@ -57,7 +61,11 @@ class Quorum(SpecModel):
 class Fencing(SpecModel):
     """What must have been seen to keep the old primary from writing before another one is promoted."""
 
-    enabled: bool = Field(default=False, description="Promote only when the fence has been observed.")
+    enabled: bool = Field(
+        default=False,
+        description="Promote by itself only when the fence has been observed. It is not observed yet: while it is true "
+        "nothing is promoted by itself.",
+    )
     method: Literal["api"] | None = Field(
         default=None, description="api: through the Kubernetes API of the old primary's region."
     )
@@ -66,7 +74,10 @@ class Fencing(SpecModel):
 class Failover(SpecModel):
     """When and how the right to write moves. target and emergency are requests: each is carried out once."""
 
-    automatic: bool = Field(default=False, description="Promote the standby when a majority finds the primary dead.")
+    automatic: bool = Field(
+        default=False,
+        description="Promote the standby when probes, change stream and witness all find the primary dead.",
+    )
     target: Site | None = Field(
         default=None,
         description="Request: make this site (primary: primaryClusterRef, secondary: secondaryClusterRef) the active "

@@ -108,7 +108,7 @@ DISASTER_RECOVERY = Kind(
         _AGE,
         _MESSAGE,
     ),
-    rules=(_name(56, "the Service NAME-active is named after it"),),
+    rules=(_name(56, "the Service NAME-active, which is not made yet, will be named after it"),),
 )
 
 RESTORE = Kind(

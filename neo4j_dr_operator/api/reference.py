@@ -30,8 +30,8 @@ Group and version: `{API_VERSION}`. All kinds are in the category `{CATEGORY}` (
 
 **Acted on.** "yes": the operator does what the field says. "not yet": it can be written down, is checked, and is listed
 in `status.notYetSupported` where it asks for something, that is for what is not the default. "not yet, safety": in that
-case `Ready` is `False` with the reason `NotYetSupported`, since relying on it would be a mistake. An empty cell belongs
-to an object: see its fields.
+case `Ready` is `False` with the reason `NotYetSupported`, since relying on it would be a mistake. Where a value stands
+before it, that is so of this value alone. An empty cell belongs to an object: see its fields.
 
 **Default.** What the API server fills in. Inside lists it fills in nothing, so that a list stays as it was written;
 where the operator has a default there, the description says so.
@@ -106,7 +106,8 @@ def _allowed(schema: Schema) -> str:
 def _acted_on(kind: Kind, field: Field) -> str:
     for missing in _MISSING[kind.kind]:
         if field.path == missing.path or field.path.startswith((f"{missing.path}.", f"{missing.path}[")):
-            return "not yet, safety" if missing.safety else "not yet"
+            mark = "not yet, safety" if missing.safety else "not yet"
+            return f"yes; `{missing.only}`: {mark}" if missing.only else mark
     inner = field.schema.get("items", field.schema)
     return "" if "properties" in inner else "yes"
 

@@ -19,11 +19,15 @@ Spec = TypeVar("Spec", DisasterRecoverySpec, ClusterSpec, RestoreSpec)
 
 @dataclass(frozen=True)
 class Missing(Generic[Spec]):
-    """A field without behaviour: its path, whether a spec asks for something by it, and whether that is safety."""
+    """A field without behaviour: its path, whether a spec asks for something by it, and whether that is safety.
+
+    ``only``: the one value of it that is not acted on, where every other one is.
+    """
 
     path: str
     asked: Callable[[Spec], bool]
     safety: bool = False
+    only: str = ""
 
 
 RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
@@ -35,7 +39,12 @@ RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
         "spec.secondaryClusters[].topology",
         lambda s: any(item.topology is not None for item in s.secondary_clusters or ()),
     ),
-    Missing("spec.crossRegion.replicationMode", lambda s: s.cross_region.replication_mode == "sync", safety=True),
+    Missing(
+        "spec.crossRegion.replicationMode",
+        lambda s: s.cross_region.replication_mode == "sync",
+        safety=True,
+        only="sync",
+    ),
     Missing("spec.crossRegion.networking.vpcPeering", lambda s: s.cross_region.networking.vpc_peering is not None),
     Missing(
         "spec.crossRegion.networking.encryption.atRest",
@@ -48,14 +57,18 @@ RECOVERY: tuple[Missing[DisasterRecoverySpec], ...] = (
         safety=True,
     ),
     Missing("spec.replication.compression", lambda s: s.replication.compression),
-    Missing("spec.replication.consistency", lambda s: s.replication.consistency == "strong", safety=True),
-    Missing("spec.failover.rpo", lambda s: s.failover.rpo is not None and s.failover.rpo.seconds == 0, safety=True),
-    Missing("spec.failover.customChecks", lambda s: bool(s.failover.custom_checks)),
     Missing(
-        "spec.failover.quorum.enabled",
-        lambda s: s.failover.quorum.enabled or s.failover.quorum.witnesses is not None,
-        safety=True,
+        "spec.replication.consistency", lambda s: s.replication.consistency == "strong", safety=True, only="strong"
     ),
+    Missing(
+        "spec.failover.rpo",
+        lambda s: s.failover.rpo is not None and s.failover.rpo.seconds == 0,
+        safety=True,
+        only="0s",
+    ),
+    Missing("spec.failover.customChecks", lambda s: bool(s.failover.custom_checks)),
+    Missing("spec.failover.quorum.enabled", lambda s: s.failover.quorum.enabled, safety=True),
+    Missing("spec.failover.quorum.witnesses", lambda s: s.failover.quorum.witnesses is not None, safety=True),
     Missing(
         "spec.failover.fencing",
         lambda s: s.failover.fencing.enabled or s.failover.fencing.method is not None,

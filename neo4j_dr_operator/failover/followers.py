@@ -34,6 +34,7 @@ from neo4j_dr_operator.failover.following import (
     source_site,
     stand,
 )
+from neo4j_dr_operator.failover.meter import Behind
 from neo4j_dr_operator.failover.plans import follower_config
 from neo4j_dr_operator.failover.references import PERIOD, SOON, Disagreement, Sources
 from neo4j_dr_operator.failover.secondaries import Follower, Layout
@@ -63,6 +64,7 @@ class _Runtime:
         self.cluster: tuple[Body, ClusterSpec] | None = None
         self.version: object = None
         self.at = float("-inf")
+        self.behind = Behind()
         self.ticket: str | None = None
         """The last request to fill its copy anew, as its link knows it."""
         self._blocked: Cause | None = None
@@ -279,19 +281,28 @@ class Followers:
 
     def act(self, found: Sequence[Stood], epoch: int) -> None:
         """Bring marks and links to what `look` found; the gauges with them."""
+        self.measure(found)
         for each in found:
             runtime = self._runtimes.get(each.follower.name)
             if runtime is None or self._spec is None:
                 continue
             standing = each.standing
-            self._metrics.standby(each.follower.name, standing.lag, standing.ready)
-            self._metrics.health(each.follower.name, each.view.site.verdict is Verdict.UP)
             runtime.mark(self._dr, epoch if standing.mark else None)
             source = self._runtime_of(each.follower.source).link_endpoint
             if standing.renew and each.view.link is not None:
                 runtime.renew(each.view.link.reseed)
             config = follower_config(each.follower.link, source, runtime.site.link_endpoint, self._spec, runtime.ticket)
             runtime.links.want(config if standing.run and not self._kept_from(runtime) else None)
+
+    def measure(self, found: Sequence[Stood]) -> None:
+        """Set the gauges to what `look` found."""
+        for each in found:
+            name, link, runtime = each.follower.name, each.view.link, self._runtimes.get(each.follower.name)
+            if runtime is None:
+                continue
+            runtime.behind.take(each.standing.lag, link.heartbeat if link is not None else None)
+            self._metrics.standby(name, runtime.behind, each.standing.ready)
+            self._metrics.health(name, each.view.site.verdict is Verdict.UP)
 
     def _ends(self, runtime: _Runtime) -> tuple[str, str]:
         """The clusters that its link runs between."""

@@ -18,16 +18,40 @@ from neo4j_dr_operator.shipping.supervision import ShipConfig
 from neo4j_dr_operator.workers import Worker
 
 
+class Behind:
+    """Seconds by which a standby is behind, growing while nothing newer is known; NaN where nothing ever was."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._lag: float | None = None
+        self._held: float | None = None
+        """Wall seconds of the moment up to which it was known last to hold everything."""
+
+    def take(self, lag: float | None, beat: float | None) -> None:
+        """The lag in seconds; while it is not known, `beat`: wall seconds of the newest heartbeat that the standby says
+        it holds."""
+        now = time.time()
+        if lag is not None:
+            self._held = now - lag
+        elif beat is not None and age(beat, now) is not None:
+            self._held = max(self._held or 0.0, beat)
+        self._lag = lag
+
+    def __call__(self) -> float:
+        """At this moment."""
+        if self._lag is not None:
+            return self._lag
+        return math.nan if self._held is None else max(0.0, time.time() - self._held)
+
+
 class Meter:
     """Sets gauges, and counts what a worker counts from its own start."""
 
     def __init__(self, metrics: ResourceMetrics) -> None:
         """All series exist already."""
         self._metrics = metrics
-        self._lag: float | None = None
-        self._held: float | None = None
-        """Wall seconds of the moment up to which the standby was known last to hold everything."""
-        metrics.lag(self.lag)
+        self._behind = Behind()
+        metrics.lag(self._behind)
         self._shipper: Worker[ShipConfig] | None = None
         self._bytes = 0
         self._link: Worker[LinkConfig] | None = None
@@ -41,7 +65,8 @@ class Meter:
 
     def take_link(self, lag: float | None, link: Worker[LinkConfig] | None) -> None:
         """`lag` in seconds and the round trip while they are known, and what the link has done since the last look."""
-        self._take_lag(lag, link)
+        beat = link.report.get("heartbeat") if link is not None else None
+        self._behind.take(lag, float(beat) / 1000 if beat else None)
         if link is not None and link.report.get("latency") is not None:
             self._metrics.latency(float(link.report["latency"]))
         if link is not self._link:
@@ -51,22 +76,6 @@ class Meter:
             self._counted = (int(link.report.get("changes") or 0), int(link.report.get("received") or 0))
             more = [max(0, now - then) for now, then in zip(self._counted, before, strict=True)]
             self._metrics.link(link.report.get("behind"), more[0], more[1], last.get("at"))
-
-    def _take_lag(self, lag: float | None, link: Worker[LinkConfig] | None) -> None:
-        """A lag that is not known any more goes on from what was held, or from what the standby itself says."""
-        now = time.time()
-        beat = link.report.get("heartbeat") if link is not None else None
-        if lag is not None:
-            self._held = now - lag
-        elif beat and age(float(beat) / 1000, now) is not None:
-            self._held = max(self._held or 0.0, float(beat) / 1000)
-        self._lag = lag
-
-    def lag(self) -> float:
-        """Seconds by which the standby is behind, growing while nothing newer is known; NaN where nothing ever was."""
-        if self._lag is not None:
-            return self._lag
-        return math.nan if self._held is None else max(0.0, time.time() - self._held)
 
     def take_audits(self, archives: Sequence[Audited], objectives: Objectives) -> None:
         """The recoverable window, how long nobody has looked at some object, and what was found."""

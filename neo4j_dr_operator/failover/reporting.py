@@ -136,7 +136,7 @@ class Reporter:
             if state.epoch == 0 and stored.get("recovery") not in (None, self.name):
                 continue  # it belongs to another resource, which says how it is
             document = publish.cluster_status(site, own, state, desired, seen, stored, generation, context, self.name)
-            if not await self.writer.store_cluster(name, document):
+            if not await self.writer.store_cluster(name, document, body["metadata"].get("uid")):
                 self.wake()
         if not await self.running.several.store_clusters(moment):
             self.wake()

@@ -96,7 +96,8 @@ class Several:
         return {"secondaryClusters": remembering(items, self._writer.status.get("secondaryClusters"), "name")}
 
     def undecided(self, at: Moment, status: Mapping[str, Any], found: Cause) -> dict[str, Any]:
-        """The same while nothing can be decided because of `found`; every name that is known is kept."""
+        """The same while nothing can be decided because of `found`, and the gauges; every known name is kept."""
+        self._followers.measure(self._followers.look(at))
         seen = self.status(at, status).get("secondaryClusters") or []
         return {key: undecided_items(items, seen, found) for key, items in self.told.items()}
 
@@ -112,7 +113,8 @@ class Several:
             if each.standing.state == "refused" and stored.get("recovery") not in (None, self._name):
                 continue  # it belongs to another resource, which says how it is
             document = follower_cluster_status(each, spec, at.state.epoch, stored, generation, self._name, at.wall)
-            stored_all = await self._writer.store_cluster(name, document) and stored_all
+            uid = body["metadata"].get("uid")
+            stored_all = await self._writer.store_cluster(name, document, uid) and stored_all
         return stored_all
 
     async def close(self) -> None:

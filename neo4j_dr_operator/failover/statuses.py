@@ -214,10 +214,18 @@ class StatusWriter:
         fresh = await same(self._api, *self._where, self._uid)
         return (fresh.get("status") or {}).get("control")
 
-    async def store_cluster(self, name: str, status: Mapping[str, Any]) -> bool:
-        """Store a cluster's status where it differs. False: it was changed meanwhile, so look again."""
+    async def store_cluster(self, name: str, status: Mapping[str, Any], uid: str | None = None) -> bool:
+        """Store a cluster's status where it differs. False: it was changed meanwhile, so look again.
+
+        `uid`: of the object that the status was made from; one that was made again under its name is not told of it.
+        """
         known = self._clusters.get(name)
-        if known is None or not changes(known.status, status) or status == known.pruned:
+        if (
+            known is None
+            or (uid is not None and known.uid != uid)
+            or not changes(known.status, status)
+            or status == known.pruned
+        ):
             return True
         try:
             stored = await self._api.patch_status(

@@ -28,7 +28,7 @@ def test_nothing_is_left_of_a_resource_that_is_gone() -> None:
     one, other = metrics.of("ns", "one"), metrics.of("ns", "other")
     before = told(metrics, "other")
     one.retention("link", 5.0)
-    one.standby("third", 1.0, True)
+    one.standby("third", lambda: 1.0, True)
     one.failed_probe("third")
     one.health("third", True)
     one.forget_standby("third")

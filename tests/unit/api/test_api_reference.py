@@ -53,7 +53,10 @@ def test_what_is_not_acted_on_is_marked() -> None:
     for kind, table in (("Neo4jDisasterRecovery", support.RECOVERY), ("Neo4jEnterpriseCluster", support.CLUSTER)):
         for missing in table:
             mark = row(kind, missing.path.removeprefix("spec."))[5]
-            assert mark == ("not yet, safety" if missing.safety else "not yet"), missing.path
+            expected = "not yet, safety" if missing.safety else "not yet"
+            assert mark == (f"yes; `{missing.only}`: {expected}" if missing.only else expected), missing.path
+    assert row("Neo4jDisasterRecovery", "failover.rpo")[5] == "yes; `0s`: not yet, safety"
+    assert row("Neo4jDisasterRecovery", "failover.quorum.witnesses")[5] == "not yet, safety"
 
 
 def test_drift_of_the_page_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ NOT_YET_SUPPORTED = {
     "spec.failover.rpo",
     "spec.failover.customChecks",
     "spec.failover.quorum.enabled",
+    "spec.failover.quorum.witnesses",
     "spec.failover.fencing",
     "spec.monitoring.enabled",
     "spec.monitoring.prometheus.enabled",
@@ -81,7 +82,8 @@ def test_the_first_recovery_of_the_guide_asks_for_no_safety_that_is_not_given() 
         ("spec.replication.consistency", {"replication": {"consistency": "strong"}}),
         ("spec.failover.rpo", {"failover": {"rpo": "0s"}}),
         ("spec.failover.fencing", {"failover": {"fencing": {"enabled": True, "method": "api"}}}),
-        ("spec.failover.quorum.enabled", {"failover": {"quorum": {"enabled": True, "witnesses": 3}}}),
+        ("spec.failover.quorum.enabled", {"failover": {"quorum": {"enabled": True}}}),
+        ("spec.failover.quorum.witnesses", {"failover": {"quorum": {"witnesses": 3}}}),
         (
             "spec.crossRegion.networking.networkPolicies",
             {"crossRegion": {"networking": {"networkPolicies": {"enabled": True, "allowedCIDRs": ["10.0.0.0/8"]}}}},

@@ -86,6 +86,16 @@ def cluster_status(each: Stood) -> dict[str, Any]:
     return follower_cluster_status(each, SPEC, 2, {}, 3, "dr", WALL)
 
 
+def test_safety_that_a_followers_cluster_asks_for_and_does_not_get_is_named() -> None:
+    rbac = {"enabled": True, "roles": [{"name": "admin", "permissions": ["cluster:failover"]}]}
+    spec = ClusterSpec.read({"external": {"uri": "bolt://eu:7687"}, "auth": {"adminSecret": "s", "rbac": rbac}})
+    status = follower_cluster_status(stood(), spec, 2, {}, 3, "dr", WALL)
+    ready = next(each for each in status["conditions"] if each["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "NotYetSupported")
+    assert "by spec.auth.rbac;" in ready["message"]
+    assert status["notYetSupported"] == ["spec.auth.rbac"]
+
+
 def conditions(each: Stood) -> dict[str, tuple[str, str]]:
     return {c["type"]: (c["status"], c["reason"]) for c in cluster_status(each)["conditions"]}
 

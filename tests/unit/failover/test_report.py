@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from machine_inputs import HELD, NOW, down, following, link, operating, patched, seen, site, standby, step
 
+from neo4j_dr_operator.api.support import Support
 from neo4j_dr_operator.failover.objectives import Objectives
 from neo4j_dr_operator.failover.report import conditions, history_item, phase, undecided
 from neo4j_dr_operator.failover.state import ControlState, Direction, HistoryEntry, StepRecord, Synced, SyncRequest
@@ -188,6 +189,15 @@ def test_nothing_is_ready_without_a_link() -> None:
             assert status(following(), ready, seen(link=other), kind) == ("False", "NoLink")
     gone = seen(sites={"primary": down(site()), "secondary": standby()}, link=link(state="attaching"))
     assert status(following(), ready, gone, "FailoverReady")[0] == "True", "that is what it is for"
+
+
+def test_safety_that_is_not_given_is_not_ready_whatever_replicates() -> None:
+    made = conditions(following(), Desired(), seen(), "why", Objectives(support=Support(("a", "b"), ("b",))))
+    (ready,) = [claim for claim in made if claim.type == "Ready"]
+    assert (ready.status, ready.reason) == ("False", "NotYetSupported")
+    assert "by b;" in ready.message
+    made = conditions(following(), Desired(), seen(), "why", Objectives(support=Support(("a",), ())))
+    assert made[0].status == "True"
 
 
 def test_a_schema_that_differs_is_told_and_the_link_is_healthy() -> None:

@@ -69,3 +69,24 @@ def test_a_writer_knows_one_object_and_no_other_of_its_name(again: bool) -> None
         with pytest.raises(Gone):
             asyncio.run(call())
     assert not api.written
+
+
+class Api:
+    """Counts what is written of clusters."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[str, Any]] = []
+
+    async def patch_status(self, *told: Any) -> dict[str, Any]:
+        self.written.append(told[-2])
+        return {"metadata": {"resourceVersion": "9"}, "status": told[-2]}
+
+
+@pytest.mark.parametrize(("uid", "writes"), [("old", 0), ("new", 1), (None, 1)])
+def test_a_cluster_that_was_made_again_is_not_told_what_the_one_before_it_was(uid: str | None, writes: int) -> None:
+    """Its observedGeneration would stay above its own for good."""
+    api = Api()
+    writer = StatusWriter(api, "ns", "dr")  # type: ignore[arg-type]
+    writer.update_cluster("east", {"metadata": {"uid": "new", "resourceVersion": "8"}, "spec": {}})
+    assert asyncio.run(writer.store_cluster("east", {"phase": "Ready"}, uid))
+    assert len(api.written) == writes
