@@ -123,8 +123,10 @@ def read(database: Database, link: str) -> LinkState | None:
 
 
 def home(database: Database, state: LinkState) -> str:
-    """The id of the database that holds the link, whatever the link says."""
-    return str(database.row(_HOME, link=state.link)[0])
+    """The id of the database that holds the link, whatever the link says. Raises :class:`errors.LinkMissing`."""
+    if (found := database.row(_HOME, link=state.link)[0]) is None:
+        raise errors.LinkMissing(f"the database has no link {state.link}")
+    return str(found)
 
 
 def at_home(database: Database, state: LinkState) -> None:

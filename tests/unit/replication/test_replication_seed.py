@@ -10,7 +10,7 @@ import pytest
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.replication import lost, seed, stream
+from neo4j_dr_operator.replication import lost, scan, seed, stream
 from neo4j_dr_operator.replication.stream import SourceFailure
 
 
@@ -42,3 +42,16 @@ def test_a_scan_never_goes_on_over_an_older_or_another_graph(
         waited(monkeypatch, answers)
     assert type(failure.value.cause) is kind
     assert lost.PATIENCE / seed.LAGGING == 40
+
+
+def test_the_ends_of_a_graph_are_looked_for_as_long_as_a_whole_graph_takes() -> None:
+    asked: list[float | None] = []
+
+    class Large:
+        def row(self, query: str, *, within: float | None = None) -> list[int]:
+            asked.append(within)
+            return [7]
+
+    for query in (scan.NODES_END, scan.RELATIONSHIPS_END):
+        assert scan.end(cast(Database, Large()), query) == 7
+    assert asked == [stream.WHOLE_SECONDS] * 2
