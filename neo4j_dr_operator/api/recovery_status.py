@@ -190,6 +190,10 @@ class RecoveryWindow(StatusModel):
     bytes: int | None = Field(default=None, description="What those take that were read.")
     findings: list[RecoveryFinding] = Field(default_factory=list, description="What is wrong, the worst first.")
     findings_total: int | None = Field(default=None, description="How many there are; not all of them are named.")
+    lifecycle_rules: str | None = Field(
+        default=None,
+        description="Read, or Unknown where a store does not tell which rules of its bucket delete objects.",
+    )
     verify: RecoveryVerify | None = Field(default=None, description="The check that was asked for last.")
 
 

@@ -23,7 +23,7 @@ class AuditConfig:
 
     ``period``: in which every object is read once. ``request``: what somebody asked for, empty for nothing; a whole
     pass where it ends with :data:`FULL`, else a list of everything. ``encryption``: what to ask for when the ledger is
-    put.
+    put. ``pruned``: whether retention deletes anything there.
     """
 
     archive: str
@@ -32,6 +32,7 @@ class AuditConfig:
     timeout: float
     request: str
     encryption: Encryption | None
+    pruned: bool = True
 
     @classmethod
     def parse(cls, line: bytes | str) -> AuditConfig:
@@ -45,6 +46,7 @@ class AuditConfig:
                 timeout=float(raw["timeout"]),
                 request=str(raw["request"]),
                 encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
+                pruned=bool(raw["pruned"]),
             )
         check_archive(config.archive)
         if config.period <= 0 or config.timeout <= 0:

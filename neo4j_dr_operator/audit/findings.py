@@ -51,9 +51,12 @@ def missing_segments(there: Collection[int], base: int | None, tail: int) -> lis
     return sorted(set(range(base + 1, tail + 1)).difference(there))
 
 
-def missing_snapshots(known: Collection[SnapshotName], there: Collection[SnapshotName]) -> list[SnapshotName]:
-    """Snapshots that nobody has deleted on purpose: retention takes the oldest ones, and leaves the newest."""
-    oldest = min(there, default=None)
+def missing_snapshots(
+    known: Collection[SnapshotName], there: Collection[SnapshotName], *, pruned: bool
+) -> list[SnapshotName]:
+    """Snapshots that nobody has deleted on purpose: retention (``pruned``: there is one) takes the oldest ones, and
+    leaves the newest."""
+    oldest = min(there, default=None) if pruned else None
     return sorted(name for name in known if name not in there and (oldest is None or oldest < name))
 
 

@@ -34,7 +34,8 @@ class Ledger:
     ``at``: when an auditor last looked; ``listed``: when everything was last listed; ``done``: the request that was
     carried out last; ``doing``: the one under way, begun at ``since``. ``pieces``: segments in order, by epoch and
     number. ``tails``: the highest number seen in each epoch. ``findings``: by name of the object; ``noted``: whether
-    the archive's note of what is damaged names anything.
+    the archive's note of what is damaged names anything. ``rules``: whether the store told of its rules that delete;
+    ``pruned``: whether retention was to delete anything then.
     """
 
     at: int = 0
@@ -49,6 +50,8 @@ class Ledger:
     contents: dict[str, Content] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     noted: bool = False
+    rules: bool = True
+    pruned: bool = True
 
     def begin(self, request: str, now: int) -> bool:
         """Take in what is asked for, empty for nothing; whether it is still to be done."""
@@ -105,6 +108,8 @@ class Ledger:
             "doing": self.doing,
             "since": self.since,
             "noted": self.noted,
+            "rules": self.rules,
+            "pruned": self.pruned,
             "epochs": [_epoch(epoch, self.pieces.get(epoch, {}), tail) for epoch, tail in sorted(self.tails.items())],
             "watermarks": {str(epoch): asdict(mark) for epoch, mark in self.marks.items()},
             "snapshots": [_copied(copy) for copy in self.copies.values()],
@@ -128,6 +133,8 @@ class Ledger:
                 doing=str(raw["doing"]),
                 since=int(raw["since"]),
                 noted=bool(raw["noted"]),
+                rules=bool(raw.get("rules", True)),
+                pruned=bool(raw.get("pruned", True)),
                 pieces={item["epoch"]: _pieces(item) for item in raw["epochs"]},
                 tails={item["epoch"]: item["tail"] for item in raw["epochs"]},
                 marks={int(epoch): Mark(**mark) for epoch, mark in raw["watermarks"].items()},

@@ -66,7 +66,8 @@ class Audit:
             self._status.findings = [Finding(error.kind, name, error.message, self._now)]
             return
         self._before = dict(self._ledger.findings)
-        sight = Sight(self._store, self._archive, self._ledger, self._now)
+        pruned = self._config.pruned or self._ledger.pruned
+        sight = Sight(self._store, self._archive, self._ledger, self._now, pruned=pruned)
         asked = self._ledger.begin(self._config.request, self._now)
         full = asked and self._config.request.endswith(FULL)
         whole = asked or due.listing(self._ledger, self._now, self._config.period)
@@ -86,7 +87,7 @@ class Audit:
             self._check(work)
         self._judge(sight.found)
         self._ledger.end(self._config.request)
-        self._ledger.at = self._now
+        self._ledger.at, self._ledger.pruned = self._now, self._config.pruned
         self._note()
         self._save()
         self._tell()
@@ -288,6 +289,7 @@ class Audit:
         status.findings = findings
         status.window = window(known.chapters(bad_segments(findings)))
         status.epoch = max({*known.tails, *(name.epoch for name in known.copies)}, default=0)
+        status.rules = known.rules
         status.segment = known.tails.get(status.epoch, 0)
         pieces = known.pieces.get(status.epoch, {})
         status.gap = max((number for number, piece in pieces.items() if piece.start == "gap"), default=None)

@@ -19,6 +19,8 @@ FOREIGN = 20
 """Objects that nobody knows, named at most."""
 BESIDE = 2
 """Epochs that may grow at a time: what is left of one is put while, or after, the next one begins."""
+RULE = "lifecycle rule "
+"""Begins the name of a finding that is no object's."""
 ABSENT = 1000
 """Objects that are missing, named at most; the window knows of all of them."""
 
@@ -26,9 +28,10 @@ ABSENT = 1000
 class Sight:
     """One archive. ``found``: what is wrong beside what is read, by name."""
 
-    def __init__(self, store: Store, archive: str, known: Ledger, now: int) -> None:
-        """``now``: seconds since 1970."""
+    def __init__(self, store: Store, archive: str, known: Ledger, now: int, *, pruned: bool) -> None:
+        """``now``: seconds since 1970. ``pruned``: whether retention deletes, or did since the last round."""
         self._store, self._archive, self._known, self._now = store, archive, known, now
+        self._pruned = pruned
         self.found: dict[str, Damaged] = {}
 
     def epochs(self, folders: Iterable[str], *, every: bool) -> list[int]:
@@ -82,7 +85,7 @@ class Sight:
         before = set(self._store.names(snapshot_names.snapshots(archive)))
         listed = set(self._store.names(f"{archive}/"))
         for name in list(known.findings):
-            if name not in listed and name != names.marker(archive):
+            if name not in listed and name != names.marker(archive) and not name.startswith(RULE):
                 del known.findings[name]
         self._snapshots({name for name in listed if SnapshotName.of(name) is not None})
         self._segments(listed)
@@ -101,8 +104,9 @@ class Sight:
         known = self._known
         there = {name for key in listed if (name := SnapshotName.of(key)) is not None}
         expected = {*known.copies, *(name for key in known.findings if (name := SnapshotName.of(key)) is not None)}
-        for name in missing_snapshots(expected, there):
-            self.found[name.key(self._archive)] = Damaged("Missing", "it is not there, and older ones are")
+        why = "older ones are" if self._pruned else "nothing is to be deleted"
+        for name in missing_snapshots(expected, there, pruned=self._pruned):
+            self.found[name.key(self._archive)] = Damaged("Missing", f"it is not there, and {why}")
         for name in expected - there:
             known.copies.pop(name, None)
 
@@ -147,6 +151,11 @@ class Sight:
         foreign = sorted(name for name in listed if not due.known(self._archive, name))
         for name in foreign[:FOREIGN]:
             self.found[name] = Damaged("Foreign", "it is no object of an archive; nothing reads it")
-        for rule, does in (self._store.endangering(f"{self._archive}/") or {}).items():
-            sentence = f"the bucket's lifecycle rule {rule} {does}"
-            self.found[f"lifecycle rule {rule}"] = Damaged("Expiring", sentence)
+        rules = self._store.endangering(f"{self._archive}/")
+        self._known.rules = rules is not None
+        if rules is None:
+            return  # what was found before may still be so
+        for name in [name for name in self._known.findings if name.startswith(RULE)]:
+            del self._known.findings[name]
+        for rule, does in rules.items():
+            self.found[f"{RULE}{rule}"] = Damaged("Expiring", f"the bucket's lifecycle rule {rule} {does}")

@@ -21,13 +21,15 @@ class AuditStatus(JobStatus):
     """``done`` and ``total`` count objects to read. ``window``: None until the round is over, and where nothing could
     be read. ``oldest``: since when an object was not looked at, seconds since 1970; ``objects``, ``bytes``: of the
     archive; ``read``: bytes read in this round; ``requests``: sent in it, by kind; ``epoch``: the newest one,
-    ``segment``: its last one, ``gap``: its last one behind a gap; ``request``: the last one that was carried out."""
+    ``segment``: its last one, ``gap``: its last one behind a gap; ``request``: the last one that was carried out;
+    ``rules``: whether the store told which rules of the bucket delete."""
 
     at: int | None = None
     window: Window | None = None
     epoch: int = 0
     segment: int = 0
     gap: int | None = None
+    rules: bool = True
     findings: Sequence[Finding] = ()
     objects: int = 0
     bytes: int = 0
@@ -45,6 +47,7 @@ class AuditStatus(JobStatus):
             "epoch": self.epoch,
             "segment": self.segment,
             "gap": self.gap,
+            "rules": self.rules,
             "findings": [asdict(finding) for finding in self.findings[:SHOWN]],
             "counts": dict(counts),
             "damaged": damaged(self.findings),

@@ -12,7 +12,7 @@ from neo4j_dr_operator.objectstore.s3 import S3Address
 class AuditPlan:
     """One round over one archive, told apart from others by ``number``. Times in seconds.
 
-    ``period``: in which every object is read once; ``request``: what somebody asked for, see
+    ``period``: in which every object is read once; ``request``, ``pruned``: see
     :class:`~neo4j_dr_operator.audit.config.AuditConfig`.
     """
 
@@ -24,6 +24,7 @@ class AuditPlan:
     request: str = ""
     encrypted: bool = False
     kms_key: str | None = None
+    pruned: bool = True
 
     @property
     def name(self) -> str:
@@ -44,5 +45,6 @@ class AuditPlan:
             "request": self.request,
             "encrypted": self.encrypted,
             "kmsKeyId": self.kms_key,
+            "pruned": self.pruned,
         }
         return json.dumps(config).encode() + b"\n"

@@ -286,6 +286,7 @@ class Archivist:
                 timeout=spec.replication.timeout.seconds,
                 encrypted=encryption.enabled,
                 kms_key=encryption.kms_key_id,
+                pruned=spec.backup.enabled,
             )
         return list(found.values())
 

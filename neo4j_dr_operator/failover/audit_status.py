@@ -113,6 +113,7 @@ def document(archives: Sequence[Audited], shipping: ShippingView | None) -> dict
             "bytes": sum(each.report.get("bytes") or 0 for each in archives),
             "findings": [_finding(each, finding) for each in archives for finding in each.report.get("findings") or ()],
             "findingsTotal": total(archives),
+            "lifecycleRules": "Read" if all(each.report.get("rules", True) for each in archives) else "Unknown",
             "verify": asked,
         }
     }

@@ -36,6 +36,7 @@ class Place:
     timeout: float
     encrypted: bool = False
     kms_key: str | None = None
+    pruned: bool = True
 
 
 @dataclass
@@ -96,6 +97,7 @@ class Rounds:
             request=self.request,
             encrypted=place.encrypted,
             kms_key=place.kms_key,
+            pruned=place.pruned,
         )
 
     def _ended(self, jobs: Supervisor[AuditPlan]) -> int:

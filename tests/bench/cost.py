@@ -20,6 +20,7 @@ from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.backup.chunks import SPAN, Chunk, encoded
 from neo4j_dr_operator.failover.lease import term_for
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.shipping.chain import PAGE, newest
 from neo4j_dr_operator.shipping.config import SEGMENT_BYTES
 from neo4j_dr_operator.shipping.segment import Header, SegmentWriter
 from tests.bench.shipping import CHUNK, identifier
@@ -128,12 +129,65 @@ def chunks(rate: float, archive: Archive) -> tuple[int, int]:
     return total, math.ceil(hot * -math.expm1(-changes / hot))
 
 
+def pages(objects: float) -> int:
+    """Requests that list so many."""
+    return max(1, math.ceil(objects / PAGE))
+
+
+def looks(segments: int) -> int:
+    """Requests that find the last of so many segments, no watermark telling where to begin."""
+    asked = 0
+
+    def page(after: int, limit: int) -> tuple[list[int], bool]:
+        nonlocal asked
+        asked += 1
+        return list(range(after + 1, min(segments, after + limit) + 1)), segments > after + limit
+
+    newest(0, page)
+    return asked
+
+
+def attached(segments: int, contents: int, amendments: int) -> tuple[int, int]:
+    """Gets and lists before a backup reads the graph: the marker, the watermark, the last segment and the auditor's
+    note; where the last segment is, and what chunks and amendments there are."""
+    return 4, looks(segments) + pages(contents) + pages(amendments)
+
+
+def pruned(snapshots: int, segments: int, contents: int, amendments: int) -> tuple[int, int]:
+    """Gets and lists of what deletes behind it: the note and every manifest; snapshots, chunks, amendments, epochs and
+    segments. What is deleted costs nothing at most stores."""
+    return 1 + snapshots, pages(snapshots) + pages(contents) + pages(amendments) + 1 + pages(segments)
+
+
+def listed(snapshots: int, objects: int) -> tuple[int, int]:
+    """Gets and lists of an auditor that lists everything, beyond those of a round: every manifest and the bucket's
+    rules; snapshots first, then everything. The round's own two lists of news fall away."""
+    return snapshots + 1, pages(snapshots) + pages(objects) - 2
+
+
+def copies(rate: float, archive: Archive) -> int:
+    """Snapshots that are there, one a day: those of the retention and the newest before."""
+    return round(archive.retention_days) + 1
+
+
 def backup(rate: float, archive: Archive) -> Day:
-    """A snapshot a day: what is there is listed, what is new is put, then the manifest."""
+    """A snapshot a day, and the deletion behind it; the operator lists the snapshots once more when it is there."""
     total, new = chunks(rate, archive)
-    manifest = total * MANIFEST_LINE
-    kept = total + new * round(archive.retention_days)
-    return Day(new + 1, 0, math.ceil(kept / 1000), new * sum(chunk_bytes()) // 2 + manifest, 0)
+    manifest, amendment = total * MANIFEST_LINE, 1 if rate else 0
+    snapshots, contents = copies(rate, archive), total + new * round(archive.retention_days)
+    shipped, size = segments(rate, archive) if rate else (0, 0)
+    kept = max(1, round(shipped * archive.retention_days))
+    before, behind = (
+        attached(kept, contents, amendment * snapshots),
+        pruned(snapshots, kept, contents, amendment * snapshots),
+    )
+    return Day(
+        put=new + amendment + 1,
+        get=before[0] + behind[0],
+        list=before[1] + behind[1] + 1,
+        written=new * sum(chunk_bytes()) // 2 + manifest,
+        read=size + snapshots * manifest,
+    )
 
 
 def held(rate: float, archive: Archive) -> tuple[int, int]:
@@ -174,15 +228,16 @@ def audit(rate: float, archive: Archive) -> Day:
     rounds = DAY / due.pause(period)
     objects, size = held(rate, archive)
     new = shipping(rate, archive) if rate else Day(0, 0, 0, 0, 0)
-    listings = math.ceil(objects / 1000) * due.LISTINGS / archive.audit_days
+    listings, more = due.LISTINGS / archive.audit_days, listed(copies(rate, archive), objects)
+    manifests = listings * copies(rate, archive) * chunks(rate, archive)[0] * MANIFEST_LINE
     kept = shipping(rate, archive).put * archive.retention_days if rate else 0
     ledger = kept * ledger_bytes()[0] + (objects - kept) * ledger_bytes()[1]
     return Day(
         put=round(rounds * ROUND["PUT"]),
-        get=round(rounds * ROUND["GET"] + objects / archive.audit_days + new.put),
-        list=round(rounds * ROUND["LIST"] + listings),
+        get=round(rounds * ROUND["GET"] + objects / archive.audit_days + new.put + listings * more[0]),
+        list=round(rounds * ROUND["LIST"] + listings * more[1]),
         written=round(rounds * ledger),
-        read=round(size / archive.audit_days + new.written + rounds * ledger),
+        read=round(size / archive.audit_days + new.written + rounds * ledger + manifests),
     )
 
 

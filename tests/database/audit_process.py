@@ -69,6 +69,7 @@ class AuditProcess(WorkerProcess):
             request=request,
             encrypted=False,
             kmsKeyId=None,
+            pruned=True,
         )
 
     def done(self, seconds: float = 60.0) -> dict[str, Any]:

@@ -5,11 +5,30 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from neo4j_dr_operator.audit import run, store
+from neo4j_dr_operator.audit.config import AuditConfig
+from neo4j_dr_operator.audit.run import Audit
+from neo4j_dr_operator.audit.status import AuditStatus
+from neo4j_dr_operator.backup.process import Patience
+from neo4j_dr_operator.backup.prune import prune
+from neo4j_dr_operator.backup.retention import Retention
+from neo4j_dr_operator.backup.snapshot import Snapshot
+from neo4j_dr_operator.backup.status import BackupStatus
+from neo4j_dr_operator.backup.vault import Vault
+from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.chain import Chain
 from tests.bench import cost
 from tests.bench.cost import DAY, Archive, Day
+from tests.made_archive import ARCHIVE, MadeArchive
+from tests.memory_bucket import MemoryBucket
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
 UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -85,6 +104,52 @@ def test_everything_is_audited_once_in_the_period_and_what_is_new_at_once() -> N
     assert month.get - once.get == pytest.approx(objects / 28, rel=0.01)
     assert week.put == rounds
     assert week.written == pytest.approx(rounds * 1e6, rel=0.2), "a ledger of 53,000 objects is a megabyte"
+
+
+def test_the_requests_are_those_of_the_real_programs() -> None:
+    """A backup's beginning and end, and an auditor's rounds, counted over a store in memory."""
+    made = MadeArchive()
+    made.promote()
+    for number in range(4):
+        made.snapshot(values=3)
+        for _ in range(300 if number < 3 else 150):
+            made.ship(1)
+    segments = len([name for name in made.objects if names.number(name) is not None])
+    chunks = len([name for name in made.objects if "/chunks/" in name])
+    assert segments > 1000
+    assert (chunks, len(made.snapshots)) == (3, 4)
+
+    memory = MemoryBucket(made.objects)
+    vault = Vault(memory.bucket, ARCHIVE, None, lambda error: None)
+    config: Any = SimpleNamespace(archive=ARCHIVE, retention=Retention(copies=9))
+    one = Snapshot.__new__(Snapshot)
+    one._bucket, one._vault, one._config = memory.bucket, vault, config
+    one._chain = Chain(memory.bucket, ARCHIVE, 1, None)
+    one._attach()
+    assert requests(memory) == cost.attached(segments, chunks, 4)
+    prune(memory.bucket, vault, config, BackupStatus())
+    assert requests(memory) == cost.pruned(4, segments, chunks, 4)
+
+    clock = patch.object(run.time, "time", lambda: 1.8e9)  # no share of what is due once in a period
+    with patch.object(store, "Bucket", lambda *_: memory.bucket), clock:
+        for asked in ("", "all of it", ""):
+            requests(memory)
+            status = AuditStatus()
+            place = S3Address("b", "", "r", None, "k", "s", None)
+            Audit(AuditConfig(ARCHIVE, place, 1e9, 1.0, asked, None), status, Patience(status), Faults()).run()
+            if asked:
+                whole = requests(memory)
+    rest = requests(memory)
+    assert rest == (cost.ROUND["GET"], cost.ROUND["LIST"])
+    more = cost.listed(4, len(made.objects))
+    assert whole == (rest[0] + more[0], rest[1] + more[1])
+
+
+def requests(memory: MemoryBucket) -> tuple[int, int]:
+    """Gets and lists since this was asked last."""
+    asked = memory.requests["get"], memory.requests["list"]
+    memory.requests.clear()
+    return asked
 
 
 def test_the_lease_is_renewed_three_times_in_its_term() -> None:

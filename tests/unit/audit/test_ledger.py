@@ -188,10 +188,15 @@ def test_what_is_missing() -> None:
     assert findings.missing_segments({4}, 0, 4) == [1, 2, 3]
     assert findings.missing_segments({4}, 4, 4) == []
     first, second, third = (SnapshotName(1, n, n, n) for n in (1, 2, 3))
-    assert findings.missing_snapshots([first, second, third], [second, third]) == [], "retention takes the oldest"
-    assert findings.missing_snapshots([first, second, third], [first, third]) == [second]
-    assert findings.missing_snapshots([first, second], [first]) == [second]
-    assert findings.missing_snapshots([first], []) == [first], "and never the last one"
+
+    def gone(known: list[SnapshotName], there: list[SnapshotName], *, pruned: bool = True) -> list[SnapshotName]:
+        return findings.missing_snapshots(known, there, pruned=pruned)
+
+    assert gone([first, second, third], [second, third]) == [], "retention takes the oldest"
+    assert gone([first, second, third], [second, third], pruned=False) == [first], "there is none"
+    assert gone([first, second, third], [first, third]) == [second]
+    assert gone([first, second], [first]) == [second]
+    assert gone([first], []) == [first], "and never the last one"
 
 
 def copy(name: SnapshotName, lacking: int = 0) -> Copy:

@@ -51,11 +51,11 @@ class Auditor:
         self.memory = MemoryBucket({})
         self.now = NOW
 
-    def round(self, seconds: int = 60, *, request: str = "") -> dict[str, Any]:
+    def round(self, seconds: int = 60, *, request: str = "", pruned: bool = True) -> dict[str, Any]:
         """One round; its report."""
         self.now += seconds
         status = AuditStatus()
-        config = AuditConfig(ARCHIVE, S3Address("b", "", "r", None, "k", "s", None), WEEK, 1.0, request, None)
+        config = AuditConfig(ARCHIVE, S3Address("b", "", "r", None, "k", "s", None), WEEK, 1.0, request, None, pruned)
         with self._patched():
             Audit(config, status, Patience(status), Faults()).run()
         return {**status.line()["report"], "spans": status.window.spans if status.window else ()}
@@ -307,3 +307,39 @@ def test_what_is_missing_is_told() -> None:
         del auditor.memory.objects[name]
     report = auditor.round(request="all of it")
     assert [finding["kind"] for finding in report["findings"]] == ["Missing"] * 3
+
+
+def test_a_bucket_whose_rules_are_not_told_is_not_one_without_rules() -> None:
+    auditor = audited(grown())
+    assert auditor.round(request="1")["rules"] is True
+    auditor.memory.rules = {"old": "deletes objects after 9 days"}
+    assert [finding["kind"] for finding in auditor.round(request="2")["findings"]] == ["Expiring"]
+    auditor.memory.rules = None
+    report = auditor.round(request="3")
+    assert report["rules"] is False
+    assert [finding["kind"] for finding in report["findings"]] == ["Expiring"], "it may still be there"
+    assert auditor.round()["rules"] is False
+    auditor.memory.rules = {}
+    report = auditor.round(request="4")
+    assert (report["rules"], report["findings"]) == (True, [])
+
+
+def test_the_oldest_snapshot_is_missing_where_nothing_is_to_be_deleted() -> None:
+    made = grown()
+    made.snapshot(values=3)
+    made.snapshot(values=4)
+    for pruned, expected in ((True, []), (False, ["Missing"])):
+        auditor = audited(made)
+        auditor.round(pruned=False)
+        auditor.round(pruned=pruned)
+        del auditor.memory.objects[made.snapshots[0]]
+        report = auditor.round(pruned=pruned)
+        assert [finding["kind"] for finding in report["findings"]] == expected
+
+
+def test_what_retention_deleted_right_before_it_was_switched_off_is_not_missing() -> None:
+    made = grown()
+    made.snapshot(values=3)
+    auditor = audited(made)
+    del auditor.memory.objects[made.snapshots[0]]
+    assert auditor.round(pruned=False)["findings"] == []
