@@ -66,8 +66,8 @@ class Api(ResourceApi, Secrets, Protocol):
 @dataclass(frozen=True)
 class Wiring:
     """What all controllers share: the API, this operator's name, the cluster bodies seen so far by name, which of them
-    restores hold, and which restore reads an archive (`<namespace>/<name>`) at a place. `missed`: called with namespace,
-    name and uid of a resource that turned out to be gone."""
+    restores hold, and which restore reads an archive (`<namespace>/<name>`) at a place. `missed`: called with the
+    namespace, name and uid of a resource that turned out to be gone."""
 
     api: Api
     operator: str

@@ -115,7 +115,7 @@ def undecided_status(
         "observedGeneration": context.generation,
         "replication": remembering(links, stored.get("replication"), "site"),
         "health": report.health_items(seen, context.since, context.addresses),
-        "shipping": _shipping(context.objectives, stored.get("shipping")) or _halted(stored.get("shipping"), found),
+        "shipping": _shipping(context.objectives) or _halted(stored.get("shipping"), found),
         "notYetSupported": list(context.objectives.support.fields) if readable else None,
         "conditions": merge_conditions(list(stored.get("conditions") or []), claims, context.generation, context.wall),
     }
