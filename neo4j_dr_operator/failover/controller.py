@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from pydantic import ValidationError
 
@@ -43,20 +42,21 @@ from neo4j_dr_operator.failover.secondaries import clusters_named, regions_of
 from neo4j_dr_operator.failover.several import Several
 from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.failover.site_runtime import SiteRuntime
-from neo4j_dr_operator.failover.state import SITES, ControlState, Site
+from neo4j_dr_operator.failover.state import SITES, ControlState, Site, Step
 from neo4j_dr_operator.failover.statuses import ResourceApi, StatusWriter, asked
 from neo4j_dr_operator.failover.telling import News, Teller
 from neo4j_dr_operator.failover.view import Desired, Now, Seen
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.supervisor import LinkSupervisor
 from neo4j_dr_operator.shipping.supervision import ShipConfig
 from neo4j_dr_operator.workers import Supervisor
 
 log = logging.getLogger(__name__)
 
-FAULT_STEP = os.environ.get("NEO4J_DR_FAULT_STEP", "")
-"""For fault tests: the process kills itself when this step of an operation has just been stored."""
+FAULTS = Faults(os.environ.get("NEO4J_DR_FAULT_STEP"), get_args(Step))
+"""For fault tests: what happens when a step of an operation has just been stored."""
 
 
 class Api(ResourceApi, Secrets, Protocol):
@@ -356,8 +356,8 @@ class RecoveryController:
         after = decision.state
         self._state = after
         log.info("%s: %s", self.dr, decision.why)
-        if FAULT_STEP and after.operation is not None and after.operation.step == FAULT_STEP:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if after.operation is not None:
+            FAULTS.at(after.operation.step)
         if len(after.history) != len(before.history) or after.history[-1:] != before.history[-1:]:
             entry = after.history[-1]
             if after.epoch != before.epoch and entry.result == "Completed":

@@ -1,11 +1,13 @@
-"""Hooks for tests: the worker kills itself with SIGKILL, stops, or loses a connection, at chosen points.
+"""Hooks for tests: a process kills itself with SIGKILL, stops, makes a mistake, or loses a connection, where asked to.
 
 ``NEO4J_DR_FAULT`` is read once at start: ``begin:N`` inside the open transaction after the N-th BEGIN and compare,
 ``commit:N`` inside it right before the N-th COMMIT is sent, ``committed:N`` right after the N-th is acknowledged,
 ``page:N`` inside the transaction of the N-th seeded page, ``checkpoint:N`` inside the N-th of the small transactions
 that compact the map, ``random:SEED`` one of these chosen by the seed. A line on
 standard error says which, and whether a transaction was open, so that a test can count. Several, parted by blanks, are
-told of each; with ``stop@`` before it a point stops the process (SIGSTOP) until the test lets it go on (SIGCONT).
+told of each; with ``stop@`` before it a point stops the process (SIGSTOP) until the test lets it go on (SIGCONT),
+with ``raise@`` it raises :class:`Provoked`. Without a number the first pass is meant. ``NEO4J_DR_FAULT_STEP`` is the
+same for the operator itself, whose points are the steps of an operation, each when it has just been stored.
 
 ``NEO4J_DR_CALLS`` strikes at the calls to databases instead, wherever the code makes one: see :class:`Strikes`.
 """
@@ -33,26 +35,30 @@ PATIENCE = 6
 """Moments of a call after which the one that was chosen for it is not waited for any more."""
 
 
+class Provoked(Exception):
+    """A mistake of ours, as no code expects it."""
+
+
 class Faults:
     """Counts the passes of each point and strikes at the chosen ones. Without a choice it does nothing."""
 
     def __init__(self, choices: str | None = None, points: Sequence[str] = POINTS) -> None:
         """``choices`` as in the variable, among ``points``. Raises :class:`ValueError` for one that makes no sense."""
-        self._signals: dict[tuple[str, int], signal.Signals] = {}
+        self._verbs: dict[tuple[str, int], str] = {}
         self._passes: Counter[str] = Counter()
         for choice in (choices or "").split():
             verb, _, where = choice.rpartition("@")
             point, _, number = where.partition(":")
-            if verb not in ("", "stop"):
+            if verb not in ("", "stop", "raise"):
                 raise ValueError(f"unknown verb {verb!r} of a fault")
             if point == "random":
                 chooser = random.Random(int(number))
                 at = chooser.choice(points), chooser.randint(1, _REACH)
             elif point in points:
-                at = point, int(number)
+                at = point, int(number or 1)
             else:
                 raise ValueError(f"unknown fault point {point!r}")
-            self._signals[at] = signal.SIGSTOP if verb else signal.SIGKILL
+            self._verbs[at] = verb
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, points: Sequence[str] = POINTS) -> Faults:
@@ -60,13 +66,16 @@ class Faults:
         return cls(environment.get(VARIABLE), points)
 
     def at(self, point: str) -> None:
-        """The protocol passes ``point``."""
+        """``point`` is passed. Raises :class:`Provoked` where that was asked for."""
         self._passes[point] += 1
-        if strike := self._signals.get((point, self._passes[point])):
+        verb = self._verbs.get((point, self._passes[point]))
+        if verb is not None:
             where = "open transaction" if point in _OPEN else "no transaction"
             sys.stderr.write(f"fault {point}:{self._passes[point]} {where}\n")
             sys.stderr.flush()
-            os.kill(os.getpid(), strike)
+            if verb == "raise":
+                raise Provoked(f"at {point}")
+            os.kill(os.getpid(), signal.SIGSTOP if verb else signal.SIGKILL)
 
 
 class Strikes:

@@ -29,6 +29,10 @@ SLOW = 20.0
 """Seconds that a command may take on a busy machine."""
 
 
+PROGRAMS = ("kubectl-neo4j_dr", "kubectl_complete-neo4j_dr")
+"""What an installation of the package puts beside its Python."""
+
+
 class Terminal:
     """A person's shell: the plugin and kubectl on PATH, a kubeconfig of their own."""
 
@@ -36,10 +40,10 @@ class Terminal:
         self.plane, self.home = plane, home
         self.bin = home / "bin"
         self.bin.mkdir()
-        for program, module in (("kubectl-neo4j_dr", "cli"), ("kubectl_complete-neo4j_dr", "cli.complete")):
-            script = self.bin / program
-            script.write_text(f'#!/bin/sh\nexec {sys.executable} -m neo4j_dr_operator.{module} "$@"\n')
-            script.chmod(0o755)
+        for program in PROGRAMS:
+            installed = Path(sys.executable).with_name(program)
+            assert installed.exists(), f"{program} is not installed beside {sys.executable}: make venv"
+            (self.bin / program).symlink_to(installed)
         self.bare: subprocess.CompletedProcess[str] | None = None
 
     def environment(self, kubeconfig: Path | str, **more: str) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,9 +15,21 @@ from pathlib import Path
 import pytest
 
 from lab import ControlPlane, Lab
+from neo4j_dr_operator import probes
 from tests.scenario.world import wait_for
 
 ROOT = Path(__file__).parents[2]
+
+
+def ask(port: int, path: str, timeout: float = 5) -> tuple[int, str]:
+    """Status and text of a probe; 0 while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=timeout) as answer:
+            return answer.status, answer.read().decode().strip()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode().strip()
+    except OSError:
+        return 0, ""
 
 
 class Started:
@@ -32,13 +46,7 @@ class Started:
 
     def ask(self, path: str) -> tuple[int, str]:
         """Status and text of a probe; 0 while nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode().strip()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode().strip()
-        except OSError:
-            return 0, ""
+        return ask(self.port, path)
 
     def await_readiness(self, status: int, seconds: float) -> str:
         """The text of /readyz once it answers with that status."""
@@ -96,3 +104,34 @@ def test_the_process_ends_when_its_kinds_are_taken_away(plane: ControlPlane, ope
     operator.await_readiness(200, 20)
     plane.kubectl("delete", "-f", str(ROOT / "crds"))
     assert operator.process.wait(45) != 0, "whoever runs it starts it anew, and it waits for the kinds"
+
+
+def test_a_loop_that_hangs_answers_nobody(lab: Lab) -> None:
+    """What carries the controllers carries the probes: while it stands still, /healthz fails by its timeout."""
+    port, up, go_on = lab.run.ports.free(), threading.Event(), threading.Event()
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def ready() -> None:
+        return None
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        async with probes.serving(port, ready):
+            loops.append((asyncio.get_running_loop(), over))
+            up.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    assert up.wait(10)
+    loop, over = loops[0]
+    try:
+        assert ask(port, "/healthz") == (200, "ok")
+        loop.call_soon_threadsafe(go_on.wait, 60)
+        assert ask(port, "/healthz", timeout=2) == (0, "")
+        go_on.set()
+        assert ask(port, "/healthz") == (200, "ok")
+    finally:
+        go_on.set()
+        loop.call_soon_threadsafe(over.set)
+        thread.join(10)

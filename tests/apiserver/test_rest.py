@@ -26,6 +26,7 @@ from neo4j_dr_operator.handlers.memo import Memo
 from neo4j_dr_operator.kube.client import Kube
 from neo4j_dr_operator.kube.status import same
 from neo4j_dr_operator.metrics import Metrics
+from tests.bench.usage import cpu_seconds
 from tests.scenario.audit import Requests
 from tests.scenario.world import Operator, wait_for
 
@@ -33,6 +34,9 @@ ROOT = Path(__file__).parents[2]
 MANY = 50
 QUIET_SECONDS = 20.0
 WITHIN = 15.0
+REST_SECONDS, SHARE = 60.0, 0.02
+"""All of them at rest take less than this share of a core, by the processor time of the process: that of others on the
+machine does not count."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +75,11 @@ def test_many_that_wait_for_references(plane: ControlPlane, namespace: str, tmp_
         time.sleep(QUIET_SECONDS)
         assert seen.writes() == []
         assert sum(seen.reads().values()) <= MANY, f"what is missing may be asked for once a minute: {seen.reads()}"
+        assert operator.process is not None
+        began, used = time.monotonic(), cpu_seconds(operator.process.pid)
+        time.sleep(REST_SECONDS)
+        share = (cpu_seconds(operator.process.pid) - used) / (time.monotonic() - began)
+        assert share < SHARE, f"{MANY} resources at rest take {share:.1%} of a core"
         writes = whole.writes()
         assert len([write for write in writes if write.startswith("patch neo4jdisasterrecoveries status")]) == MANY
         assert len([write for write in writes if write.startswith("create events")]) <= MANY

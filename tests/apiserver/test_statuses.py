@@ -215,6 +215,23 @@ def test_several_standbys_are_remembered_by_name(plane: ControlPlane) -> None:
     assert "clusterRef" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("schedule", "0 0 31 2 *", "no month named has such a day of month, so it never comes due"),
+        ("timeZone", "Europe/Atlantis", "Europe/Atlantis"),
+    ],
+)
+def test_a_backup_that_could_never_be_taken_is_refused_by_the_status(
+    plane: ControlPlane, field: str, value: str, sentence: str
+) -> None:
+    """The form is right, so that the API server takes it."""
+    what = apply(plane, recovery(f"never-{field.lower()}", backup={field: value}))
+    message = condition(plane, what, "Ready", "InvalidSpec")["message"]
+    assert f"spec.backup.{field}" in message
+    assert sentence in message
+
+
 def test_what_only_the_operator_can_see_is_refused_by_the_status(plane: ControlPlane) -> None:
     regions = ["r1", "r2", "r3"]
     circle = [{"region": r, "source": s} for r, s in zip(regions, ["r2", "r3", "r1"], strict=True)]

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab import Neo4j
+from tests.scenario.leaks import SHORTEST, Evidence, Secret, leaks
 from tests.scenario.world import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,15 @@ def endpoint(server: Neo4j | Address) -> dict[str, Any]:
     }
 
 
+def _secrets(config: Mapping[str, Any]) -> Iterator[Secret]:
+    """The credentials in a worker's configuration that are long enough to be looked for."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _secrets(value)
+        elif key in ("password", "secretKey", "sessionToken") and len(value or "") >= SHORTEST:
+            yield Secret(key, value)
+
+
 class WorkerProcess:
     """One worker. ``report`` is its last report; waiting fails with that report when the time is over."""
 
@@ -51,6 +61,8 @@ class WorkerProcess:
         self.beats: list[dict[str, Any]] = []
         self.errors: list[str] = []
         self.log = ""
+        self._said: set[str] = set()
+        self._secrets = list(_secrets(config))
         self.process = self._launch(program, environment or {})
         self.send(**config)
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._reports, self._errors)]
@@ -84,8 +96,10 @@ class WorkerProcess:
             self.report = value["report"]
             if self.report["state"] not in self.states[-1:]:
                 self.states.append(self.report["state"])
-            if (error := self.report["error"]) and error["reason"] not in self.errors:
-                self.errors.append(error["reason"])
+            if error := self.report["error"]:
+                self._said.add(json.dumps(error, ensure_ascii=False))
+                if error["reason"] not in self.errors:
+                    self.errors.append(error["reason"])
 
     def _errors(self) -> None:
         assert self.process.stderr is not None
@@ -131,10 +145,13 @@ class WorkerProcess:
         return self.ended(seconds)
 
     def kill(self) -> None:
-        """SIGKILL, and wait for its end."""
+        """SIGKILL, and wait for its end. Whatever it has said until then, no credential was in it (P8)."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
+        self._draining()
+        evidence = Evidence({"log": self.log, "reports": "\n".join(self._said)})
+        assert leaks(self._secrets, evidence) == []
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
                 try:

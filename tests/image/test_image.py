@@ -158,5 +158,7 @@ def test_a_link_runs_in_it(
         str(os.stat(f"/proc/{container.pid}").st_uid)
     }
     assert refusals(plane) == []
+    (tmp_path / "container.log").symlink_to(container.log("container"))
+    assert world.leaks() == []
     plane.kubectl("-n", world.namespace, "delete", "n4dr", "--all")
     assert container.terminate(20) == 0

@@ -39,7 +39,8 @@ def with_webhook(world: World, url: str) -> dict[str, Any]:
 
 
 def test_errors_of_every_kind(dr: World) -> None:
-    """Wrong password, wrong S3 key, a crashed worker, nobody there, a missing Secret: all said, no secret in it."""
+    """Wrong password, wrong S3 key, mistakes of worker and operator, nobody there, a missing Secret: all said, and no
+    secret in it."""
     for site in dr.sites:
         set_password(dr, site, canary(HOSTILE))
     url = f"https://hooks.example.com/services/{canary('T')}/{canary('B')}?token={canary('x')}"
@@ -49,8 +50,8 @@ def test_errors_of_every_kind(dr: World) -> None:
     dr.operator.level = "DEBUG"
     dr.set_up()
     dr.apply(with_webhook(dr, url))
-    dr.operator.start(NEO4J_DR_FAULT="commit:1")
-    wait_for("the worker crashed", lambda: "fault commit" in dr.operator.log.read_text(), 60)
+    dr.operator.start(NEO4J_DR_FAULT="raise@commit")
+    wait_for("the worker's mistake", lambda: mistakes(dr, "the worker failed"), 60)
     assert dr.operator.stop() == 0
     dr.operator.start()
     replicates(dr)
@@ -58,7 +59,7 @@ def test_errors_of_every_kind(dr: World) -> None:
 
     dr.secret("witness-keys", AWS_ACCESS_KEY_ID=dr.s3.access_key, AWS_SECRET_ACCESS_KEY=wrong["key"])
     dr.secret("secondary-admin", username=secondary.user, password=wrong["password"])
-    restart(dr)
+    restart(dr, NEO4J_DR_FAULT_STEP="raise@Requested")
     dr.await_condition("StandbyAvailable", "False", seconds=60)
     dr.await_condition("FailoverReady", "False", seconds=60)
     dr.secret("secondary-admin", NEO4J_AUTH=f"{secondary.user}/{secondary.password}")
@@ -71,6 +72,7 @@ def test_errors_of_every_kind(dr: World) -> None:
     secondary.start()
     wait_for("handled", lambda: dr.status().get("failover", {}).get("lastHandled"), 90)
     wait_for("at rest", lambda: dr.status().get("phase") == "Replicating", 90, 0.3)
+    assert mistakes(dr, "a round failed"), "the operator made none"
     primary.kill9()
     time.sleep(3)
     primary.start()
@@ -81,6 +83,12 @@ def test_errors_of_every_kind(dr: World) -> None:
     assert any("AuthenticationFailed" in text or "AuthFailed" in text for text in dr.evidence().texts.values())
     assert " DEBUG " in dr.operator.log.read_text(), "nothing was logged at DEBUG"
     assert dr.leaks() == []
+
+
+def mistakes(world: World, where: str) -> bool:
+    """Whether the log has the trace of a provoked exception, behind the words of the boundary that caught it."""
+    said = world.operator.log.read_text().partition(where)[2]
+    return "Traceback" in said and "Provoked: at " in said
 
 
 def replicates(world: World) -> None:
@@ -95,10 +103,10 @@ def replicates(world: World) -> None:
     )
 
 
-def restart(world: World) -> None:
+def restart(world: World, **environment: str) -> None:
     """A new operator, with nothing left from before."""
     assert world.operator.stop() == 0
-    world.operator.start()
+    world.operator.start(**environment)
 
 
 def test_a_planted_leak_is_found(dr: World) -> None:

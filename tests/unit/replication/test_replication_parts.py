@@ -15,7 +15,7 @@ from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication import schema
 from neo4j_dr_operator.replication.config import WorkerConfig
-from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.replication.faults import Faults, Provoked
 from neo4j_dr_operator.replication.handover import wanted
 from neo4j_dr_operator.replication.link import CATCHING_UP, FROZEN, HANDOVER, STREAMING, LinkState
 from neo4j_dr_operator.replication.report import Problem, Status
@@ -155,6 +155,15 @@ def test_faults_that_make_no_sense_are_refused() -> None:
     Faults(None).at("begin")
     Faults("begin:2").at("begin")
     Faults("random:5").at("elsewhere")
+
+
+def test_a_fault_can_be_a_mistake() -> None:
+    faults = Faults("raise@begin raise@page:2")
+    faults.at("page")
+    for point in ("begin", "page"):
+        with pytest.raises(Provoked, match=point):
+            faults.at(point)
+    faults.at("begin")
 
 
 def test_a_fault_strikes_at_its_time_and_says_so() -> None:
