@@ -52,8 +52,9 @@ class MemoryBucket:
         return found[:limit], len(found) > limit
 
     def folders(self, prefix: str) -> list[str]:
-        """See :class:`Bucket`."""
-        self._asked("list", prefix)
+        """See :class:`Bucket`. A list, too, but told apart from one of names."""
+        self.requests["list"] += 1
+        self.before("folders", prefix)
         rest = (name.removeprefix(prefix) for name in self.objects if name.startswith(prefix))
         return sorted({name.split("/")[0] for name in rest if "/" in name})
 
