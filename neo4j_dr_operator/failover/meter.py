@@ -25,23 +25,23 @@ class Behind:
         """Nothing is known yet."""
         self._lag: float | None = None
         self._held: float | None = None
-        """Wall seconds of the moment up to which it was known last to hold everything."""
+        """Monotonic seconds of the moment up to which it was known last to hold everything: no clock that is set moves
+        it."""
 
     def take(self, lag: float | None, beat: float | None) -> None:
         """The lag in seconds; while it is not known, `beat`: wall seconds of the newest heartbeat that the standby says
         it holds."""
-        now = time.time()
-        if lag is not None:
-            self._held = now - lag
-        elif beat is not None and age(beat, now) is not None:
-            self._held = max(self._held or 0.0, beat)
+        known = lag if lag is not None or beat is None else age(beat, time.time())
+        if known is not None:
+            held = time.monotonic() - known
+            self._held = held if self._held is None or lag is not None else max(self._held, held)
         self._lag = lag
 
     def __call__(self) -> float:
         """At this moment."""
         if self._lag is not None:
             return self._lag
-        return math.nan if self._held is None else max(0.0, time.time() - self._held)
+        return math.nan if self._held is None else time.monotonic() - self._held
 
 
 class Meter:
