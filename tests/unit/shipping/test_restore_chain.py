@@ -12,9 +12,9 @@ from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
 from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.restore import reading
-from neo4j_dr_operator.restore.chain import Link, links
+from neo4j_dr_operator.restore.chain import Link, links, reach
 from neo4j_dr_operator.restore.point import Point, millis, moment
-from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
+from neo4j_dr_operator.restore.refusals import Nearest, PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
 
 
@@ -83,9 +83,15 @@ def test_a_gap_is_not_crossed_and_both_its_sides_are_reached() -> None:
     before = manifest(2)
     assert archive.replayed(before, Point(tx=6)) == [3, 4, 5, 6]
     for point in (Point(tx=7), Point(tx=58), Point(millis=MILLIS + 7), Point(millis=MILLIS + 58), Point()):
-        with pytest.raises(PointInGap, match="transaction 6"):
+        with pytest.raises(
+            PointInGap, match=r"nearest before: .*, transaction 6 of epoch 1; nearest after: none"
+        ) as error:
             archive.links(before, point)
+        after = Nearest(MILLIS + 56, 56, 1)
+        assert str(error.value.followed_by(after)).endswith(f"transaction 6 of epoch 1; nearest after: {after}")
+    assert reach(before, archive.tail, archive.objects.get) == Nearest(MILLIS + 6, 6, 1)
     behind = manifest(56)
+    assert reach(behind, archive.tail, archive.objects.get) == Nearest(archive.tail.covered, archive.tail.seen.tx, 1)
     assert archive.replayed(behind, Point(tx=58)) == [57, 58]
     assert archive.replayed(manifest(57), Point(tx=58)) == [58]
 
