@@ -14,6 +14,7 @@ from neo4j_dr_operator.backup import suspects
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 FOREIGN = 20
 """Objects that nobody knows, named at most."""
@@ -29,6 +30,8 @@ class Sight:
         self._store, self._archive, self._known, self._now = store, archive, known, now
         self.found: dict[str, Damaged] = {}
         self.epochs: list[int] = sorted(known.tails)
+        self.schemas: list[SchemaName] = []
+        """Notes of the schema: few and small, so that all are read whenever everything is listed."""
         self._listed = False
 
     def news(self) -> list[str]:
@@ -57,6 +60,7 @@ class Sight:
                 del known.findings[name]
         self.epochs = sorted({epoch_of(name) for name in listed if segment_of(name) is not None})
         self._snapshots({name for name in listed if SnapshotName.of(name) is not None})
+        self.schemas = sorted(note for key in listed if (note := SchemaName.of(key)) is not None)
         self._segments(listed)
         self._contents(listed, manifest)
         self._others(listed)

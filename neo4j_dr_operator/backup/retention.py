@@ -16,6 +16,7 @@ from functools import cached_property
 
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
 _AGE, _COUNT = re.compile(r"(\d+)([hdw])"), re.compile(r"(\d+)")
@@ -65,6 +66,11 @@ class Kept:
     def needs(self, sha256: str) -> bool:
         """Whether a kept snapshot is made of this chunk or amendment."""
         return sha256 in self.contents
+
+    def needs_schema(self, name: SchemaName) -> bool:
+        """Whether a restore may want this note: it does not lie before the oldest kept snapshot, which has its own."""
+        oldest = self.copies[0].name if self.copies else None
+        return oldest is None or (name.epoch, name.segment, name.tx) >= (oldest.epoch, oldest.segment, oldest.tx)
 
     @cached_property
     def contents(self) -> frozenset[str]:

@@ -51,6 +51,7 @@ class WorkerProcess:
         self.beats: list[dict[str, Any]] = []
         self.errors: list[str] = []
         self.log = ""
+        self.config = config
         self.process = self._launch(program, environment or {})
         self.send(**config)
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._reports, self._errors)]
