@@ -149,16 +149,20 @@ class Supervisor(Generic[PlanT]):
 
     def want(self, config: PlanT | None) -> None:
         """Set what should run. The same plan: nothing happens; another one: the present child finishes first."""
-        same = (config and config.identity()) == (self._wanted and self._wanted.identity())
-        self._wanted = config
-        if not same:
+        before, self._wanted = self._wanted, config
+        if (config and config.identity()) != (before and before.identity()):
             self._failures = 0
             self._wake.set()
+        elif self._worker is not None and config is not None and config != before:
+            self.renew(self._worker, config)
         if self._task is None and config is not None:
             self._task = asyncio.create_task(self._run(), name=f"{self._program}-supervisor")
 
     def heard(self, worker: Worker[PlanT], line: dict[str, Any]) -> None:
         """A line that is no report; for the kinds of worker that say more."""
+
+    def renew(self, worker: Worker[PlanT], config: PlanT) -> None:
+        """The child's plan has changed in what it goes on with; for kinds of worker that can be told."""
 
     async def close(self) -> None:
         """End the child at once and stop supervising."""
@@ -200,6 +204,8 @@ class Supervisor(Generic[PlanT]):
             worker.trouble("WorkerNotStarted", f"no worker process could be started: {cause}")
             return worker
         HOUSEHOLD.join(worker)
+        if self._wanted is not None and self._wanted != wanted:
+            self.renew(worker, self._wanted)  # what changed while it was started; without effect on another plan's
         ended = asyncio.create_task(self._listen(worker))
         woken = asyncio.create_task(self._wake.wait())
         try:

@@ -148,6 +148,10 @@ class RestoreStatus(StatusModel):
     completed_at: Instant | None = Field(default=None, description="When it ended.")
     archive: str | None = Field(default=None, description="Archive it restores from, NAMESPACE/NAME.")
     snapshot: str | None = Field(default=None, description="Snapshot it begins with.")
+    schema_as_of: str | None = Field(
+        default=None,
+        description="As of when its constraints and indexes are: they are looked at every 30 s and with each snapshot.",
+    )
     restored_to: Instant | None = Field(default=None, description="Commit time of the last transaction restored.")
     position: str | None = Field(default=None, description="Change identifier of the last transaction restored.")
     transaction: int | None = Field(default=None, description="Number of that transaction in the source.")

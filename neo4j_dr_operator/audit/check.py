@@ -19,6 +19,7 @@ from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.restore.chain import regressed
 from neo4j_dr_operator.shipping.chain import MARKER_FORMAT, VERSION
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
+from neo4j_dr_operator.shipping.schema import SchemaName, SchemaNote
 from neo4j_dr_operator.shipping.watermark import Watermark
 
 _GZIP = 31
@@ -62,6 +63,14 @@ def manifest(data: bytes, archive: str, name: SnapshotName) -> Manifest:
     if made.name != name or made.archive != archive:
         raise Damaged("Altered", "it is the manifest of another snapshot")
     return made
+
+
+def schema(data: bytes, archive: str, name: SchemaName) -> None:
+    """A note of the schema: its checksum, and that it is the one of its name."""
+    try:
+        SchemaNote.decode(data, name, archive)
+    except ArchiveBroken as error:
+        raise Damaged("Altered" if data.endswith(b"\n") else "Truncated", error.message) from error
 
 
 def content(data: bytes, sha256: str, *, amendment: bool) -> None:

@@ -10,6 +10,7 @@ from neo4j_dr_operator.audit.findings import segment_of
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 ROUNDS = 1000
 """Rounds of one period."""
@@ -84,12 +85,12 @@ def subject(name: str) -> tuple[int, int] | SnapshotName | str | None:
 
 def known(archive: str, name: str) -> bool:
     """Whether the format says what the object is."""
-    if subject(name) is not None:
+    if subject(name) is not None or SchemaName.of(name) is not None:
         return True
     rest = name.removeprefix(f"{archive}/")
     folder, _, last = rest.rpartition("/")
     return (folder.isdigit() and last == "watermark.json") or rest in OTHERS
 
 
-OTHERS = frozenset(["archive.json", "encryption-probe", "audit.json.gz", "damage.json"])
+OTHERS = frozenset(["archive.json", "owner.json", "encryption-probe", "audit.json.gz", "damage.json"])
 """Objects that stand beside the archive's folders."""

@@ -12,6 +12,7 @@ from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.suspects import Note
 from neo4j_dr_operator.restore.point import moment
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 
 def segment_of(name: str) -> tuple[int, int] | None:
@@ -87,6 +88,8 @@ def _contained(finding: Finding, newest: SnapshotName | None, latest: SnapshotNa
         return at[0] < newest.epoch or (at[0] == newest.epoch and at[1] <= newest.segment)
     if (snapshot := SnapshotName.of(name)) is not None:
         return snapshot < newest
+    if (note := SchemaName.of(name)) is not None:
+        return (note.epoch, note.segment, note.tx) < (newest.epoch, newest.segment, newest.tx)
     if snapshot_names.content(name) is not None:
         return newest == latest
     return name.endswith("/watermark.json") and epoch_of(name) < newest.epoch

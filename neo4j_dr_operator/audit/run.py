@@ -28,6 +28,7 @@ from neo4j_dr_operator.backup.process import Patience
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import MARKER
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 POINTS = ("listed", "read", "saved")
 """Where a test can have the process killed: after the listing, after an object was read, after the ledger was put."""
@@ -76,6 +77,7 @@ class Audit:
         new = sight.everything(self._manifest) if whole else sight.news(epochs)
         if not self._ledger.objects and not new:
             return  # nothing has been put yet
+        self._schemas(sight.schemas)
         self._faults.at("listed")
         work = due.due(self._ledger, new, self._now, self._config.period, full=full)
         self._status.total = len(work)
@@ -126,6 +128,11 @@ class Audit:
                     self._ledger.tails[epoch] = max(self._ledger.tails.get(epoch, 0), mark.number)
             except Damaged as error:
                 self._find(name, error)
+
+    def _schemas(self, found: Iterable[SchemaName]) -> None:
+        for name in found:
+            key = name.key(self._archive)
+            self._looked(key, self._got(key), lambda data, name=name: check.schema(data, self._archive, name))  # type: ignore[misc]
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

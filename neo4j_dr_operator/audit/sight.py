@@ -14,6 +14,7 @@ from neo4j_dr_operator.backup import suspects
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 FOREIGN = 20
 """Objects that nobody knows, named at most."""
@@ -33,6 +34,8 @@ class Sight:
         self._store, self._archive, self._known, self._now = store, archive, known, now
         self._pruned = pruned
         self.found: dict[str, Damaged] = {}
+        self.schemas: list[SchemaName] = []
+        """Notes of the schema: few and small, so that all are read whenever everything is listed."""
 
     def epochs(self, folders: Iterable[str], *, every: bool) -> list[int]:
         """Those of the archive's folders that may have grown since the last round; all of them with ``every``."""
@@ -88,6 +91,7 @@ class Sight:
             if name not in listed and name != names.marker(archive) and not name.startswith(RULE):
                 del known.findings[name]
         self._snapshots({name for name in listed if SnapshotName.of(name) is not None})
+        self.schemas = sorted(note for key in listed if (note := SchemaName.of(key)) is not None)
         self._segments(listed)
         self._contents(listed, sorted(before & listed), manifest)
         self._others(listed)

@@ -22,7 +22,7 @@ class BackupConfig:
     """One snapshot. ``archive``: ``<namespace>/<name>``; ``timeout`` in seconds; ``site``: whose the source is.
 
     ``encryption``: what every put has to be answered with, None for no such wish. ``retention``: what to delete after
-    the snapshot was made, None for nothing.
+    the snapshot was made, None for nothing. ``resource``: UID of whose archive it is, None for no look at that.
     """
 
     archive: str
@@ -34,6 +34,7 @@ class BackupConfig:
     encryption: Encryption | None
     retention: Retention | None
     amendment_bytes: int
+    resource: str | None = None
 
     @classmethod
     def parse(cls, line: bytes | str) -> BackupConfig:
@@ -51,6 +52,7 @@ class BackupConfig:
                 encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
                 retention=Retention.parse(raw["retention"]) if raw["retention"] else None,
                 amendment_bytes=int(raw.get("amendmentBytes") or AMENDMENT_BYTES),
+                resource=raw.get("resource"),
             )
         check_archive(config.archive)
         if config.epoch < 1 or config.timeout <= 0:

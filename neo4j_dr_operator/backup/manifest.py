@@ -5,18 +5,18 @@ See docs/archive-format.md, "A snapshot".
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import orjson
 
 from neo4j_dr_operator.backup.chunks import Kind
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
+from neo4j_dr_operator.shipping.schema import SchemaRef
+from neo4j_dr_operator.shipping.sealed import seal, unseal
 
 FORMAT, VERSION = "neo4j-dr-snapshot", 1
+_LINES = ("encryption", "schema", "chunks", "amendments")
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,11 @@ class AmendmentRef:
 
 
 @dataclass(frozen=True)
-class SchemaRef:
-    """A constraint or an index. ``lookup``: NODE or RELATIONSHIP for a token lookup index, else empty."""
+class EncryptionRef:
+    """What was asked of the store: algorithm, as S3 writes it, and key; None for the store's own keys."""
 
-    kind: str
-    name: str
-    statement: str
-    lookup: str = ""
+    algorithm: str
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ class Manifest:
     ``start``: change identifier before which nothing of the amendments stands. ``latest``: no transaction in it was
     committed later. ``covered``: every transaction committed up to then is in it. ``nodes_end``, ``relationships_end``:
     one more than the highest ids that were looked at. ``segment``: as in its name. ``created``: the writer's clock; to
-    look at, not to rely on.
+    look at, not to rely on. ``encryption``: every object that it is made of was put under it, or seen to lie under it;
+    None where nobody asked for any.
     """
 
     archive: str
@@ -80,6 +79,7 @@ class Manifest:
     schema: tuple[SchemaRef, ...]
     chunks: tuple[ChunkRef, ...]
     amendments: tuple[AmendmentRef, ...]
+    encryption: EncryptionRef | None = None
 
     @property
     def tx(self) -> int:
@@ -102,14 +102,14 @@ class Manifest:
 
     def encode(self) -> bytes:
         """The object's bytes."""
-        head = {name: value for name, value in asdict(self).items() if name not in ("schema", "chunks", "amendments")}
+        head = {name: value for name, value in asdict(self).items() if name not in _LINES}
         lines: list[dict[str, Any]] = [{"format": FORMAT, "version": VERSION, **head}]
+        if self.encryption is not None:
+            lines.append({"encryption": asdict(self.encryption)})
         lines += [{"schema": asdict(rule)} for rule in self.schema]
         lines += [{"chunk": asdict(ref)} for ref in self.chunks]
         lines += [{"amendment": asdict(ref)} for ref in self.amendments]
-        text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
-        end = {"end": len(lines), "sha256": hashlib.sha256(text).hexdigest()}
-        return text + orjson.dumps(end) + b"\n"
+        return seal(lines)
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
@@ -121,18 +121,11 @@ class Manifest:
 
 
 def _decoded(data: bytes) -> Manifest:
-    body, _, last = data.removesuffix(b"\n").rpartition(b"\n")
-    text, end = body + b"\n", orjson.loads(last)
-    head, *lines = map(orjson.loads, text.splitlines())
-    if head.pop("format") != FORMAT:
-        raise ArchiveBroken("not a manifest of this format")
-    if (version := head.pop("version")) != VERSION:
-        raise ArchiveBroken(f"a manifest of version {version}; this program reads version {VERSION}")
-    if not data.endswith(b"\n") or end != {"end": len(lines) + 1, "sha256": hashlib.sha256(text).hexdigest()}:
-        raise ArchiveBroken("the checksum of a manifest does not fit")
+    head, lines = unseal(data, FORMAT, VERSION, "manifest")
     return Manifest(
         **head,
         schema=tuple(SchemaRef(**line["schema"]) for line in lines if "schema" in line),
         chunks=tuple(ChunkRef(**line["chunk"]) for line in lines if "chunk" in line),
         amendments=tuple(AmendmentRef(**line["amendment"]) for line in lines if "amendment" in line),
+        encryption=next((EncryptionRef(**line["encryption"]) for line in lines if "encryption" in line), None),
     )

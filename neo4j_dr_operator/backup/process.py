@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import orjson
+
 from neo4j_dr_operator import errors, process
 from neo4j_dr_operator.backup.status import PERIOD, JobStatus
 from neo4j_dr_operator.process import Lines, Work
@@ -32,6 +34,10 @@ class Job(Protocol):
     def run(self) -> None:
         """Do it. Raises :class:`errors.DrError` for what no retry will mend."""
         ...
+
+
+Renew = Callable[[bytes], None]
+"""Takes another configuration line, of which counts what may change meanwhile. Called from another thread."""
 
 
 class Patience:
@@ -65,10 +71,25 @@ class Patience:
 
 
 def serve(status: JobStatus, begin: Callable[[bytes, Patience], Job]) -> int:
-    """Run one job; the exit code is 0 when it is done, 3 when it cannot be, 4 when its parent died."""
+    """Run one job; the exit code is 0 when it is done, 3 when it cannot be, 4 when its parent died.
+
+    A job with a method ``renew`` is told what has changed of its configuration (:data:`Renew`).
+    """
     patience = Patience(status)
 
     def started(line: bytes, _: Lines) -> Work:
-        return Work(begin(line, patience).run, {"finish": lambda _: patience.stopping.set()})
+        job = begin(line, patience)
+        commands: dict[str, Callable[[process.Command], None]] = {"finish": lambda _: patience.stopping.set()}
+        renew: Renew | None = getattr(job, "renew", None)
+        if renew is not None:
+            commands["renew"] = lambda command: _renewed(renew, command)
+        return Work(job.run, commands)
 
     return process.serve(status, started, PERIOD)
+
+
+def _renewed(renew: Renew, command: process.Command) -> None:
+    try:
+        renew(orjson.dumps(command["plan"]))
+    except errors.DrError as error:  # it goes on as it was
+        log.warning("%s: %s", error.reason, error.message)

@@ -1,4 +1,4 @@
-"""Deleting what retention allows: manifests first, then what no kept snapshot is made of, then segments.
+"""Deleting what retention allows: manifests, then what no kept snapshot is made of, notes of the schema, segments.
 
 Whatever is not finished is left over, needed by nothing, and deleted the next time. No other snapshot may be under way
 in the same archive: what it found in the store might be deleted before its manifest needs it.
@@ -7,13 +7,12 @@ in the same archive: what it found in the store might be deleted before its mani
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup import suspects
-from neo4j_dr_operator.backup.config import BackupConfig
 from neo4j_dr_operator.backup.manifest import Manifest
-from neo4j_dr_operator.backup.retention import Copy, Piece, keepable
+from neo4j_dr_operator.backup.retention import Copy, Kept, Piece, Retention, keepable
 from neo4j_dr_operator.backup.status import BackupStatus
 from neo4j_dr_operator.backup.suspects import Note
 from neo4j_dr_operator.backup.vault import Vault
@@ -24,21 +23,31 @@ from neo4j_dr_operator.shipping.chain import PAGE
 NOBODY = -1
 
 
-def prune(bucket: Bucket, vault: Vault, config: BackupConfig, status: BackupStatus) -> None:
-    """Do it. Raises ObjectStoreError; ArchiveBroken, nothing deleted, for a manifest that cannot be read."""
-    if config.retention is None:
-        return
-    held = _Held(vault, config.archive, suspects.read(bucket, config.archive))
+def prune(
+    bucket: Bucket, vault: Vault, archive: str, retention: Retention, status: BackupStatus, allowed: Callable[[], bool]
+) -> None:
+    """Do it, for as long as it is ``allowed``. Raises ObjectStoreError; ArchiveBroken, nothing deleted, for a manifest
+    that cannot be read."""
+    held = _Held(vault, archive, suspects.read(bucket, archive))
     copies = [held.copy(index, vault.manifest(name)) for index, name in enumerate(vault.snapshots())]
-    pieces = set(_pieces(bucket, config.archive))
-    kept = keepable(copies, pieces, config.retention, round(time.time() * 1000))
+    pieces = set(_pieces(bucket, archive))
+    kept = keepable(copies, pieces, retention, round(time.time() * 1000))
+    for needless in _needless(vault, archive, kept, copies, held, pieces):
+        if not allowed():
+            return
+        bucket.delete(needless)
+        status.pruned += 1
+
+
+def _needless(
+    vault: Vault, archive: str, kept: Kept, copies: Sequence[Copy], held: _Held, pieces: Iterable[Piece]
+) -> Iterator[str]:
+    """Names of what nothing needs, in the order in which it is deleted."""
     gone = len(copies) - len(kept.copies)
-    for copy in copies[:gone]:
-        _delete(bucket, copy.name.key(config.archive), status)
-    for name in held.unneeded(gone):
-        _delete(bucket, name, status)
-    for piece in sorted(pieces - kept.pieces):
-        _delete(bucket, names.segment(config.archive, piece.epoch, piece.number), status)
+    yield from (copy.name.key(archive) for copy in copies[:gone])
+    yield from held.unneeded(gone)
+    yield from (note.key(archive) for note in vault.schemas() if not kept.needs_schema(note))
+    yield from (names.segment(archive, each.epoch, each.number) for each in sorted(set(pieces) - kept.pieces))
 
 
 class _Held:
@@ -90,8 +99,3 @@ def _pieces(bucket: Bucket, archive: str) -> Iterator[Piece]:
             numbers = (names.number(name) for name in found)
             yield from (Piece(epoch, number) for number in numbers if number is not None)
             after = found[-1] if found else after
-
-
-def _delete(bucket: Bucket, name: str, status: BackupStatus) -> None:
-    bucket.delete(name)
-    status.pruned += 1

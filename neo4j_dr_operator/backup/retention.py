@@ -18,6 +18,7 @@ from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.errors import ConfigInvalid
 from neo4j_dr_operator.graph.position import Position
+from neo4j_dr_operator.shipping.schema import SchemaName
 
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
 _AGE, _COUNT = re.compile(r"(\d+)([hdw])"), re.compile(r"(\d+)")
@@ -75,6 +76,11 @@ class Kept:
 
     copies: tuple[Copy, ...]
     pieces: frozenset[Piece]
+
+    def needs_schema(self, name: SchemaName) -> bool:
+        """Whether a restore may want this note: it does not lie before the oldest kept snapshot, which has its own."""
+        oldest = self.copies[0].name if self.copies else None
+        return oldest is None or (name.epoch, name.segment, name.tx) >= (oldest.epoch, oldest.segment, oldest.tx)
 
 
 def keepable(copies: Sequence[Copy], pieces: Collection[Piece], retention: Retention, now: int) -> Kept:

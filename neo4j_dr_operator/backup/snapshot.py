@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,20 +21,22 @@ from neo4j_dr_operator.backup import chunks, suspects
 from neo4j_dr_operator.backup.amendments import Amendments
 from neo4j_dr_operator.backup.chunks import Chunk, Cutter, Kind
 from neo4j_dr_operator.backup.config import BackupConfig
-from neo4j_dr_operator.backup.manifest import ChunkRef, Manifest, SchemaRef
+from neo4j_dr_operator.backup.manifest import ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.process import Patience
 from neo4j_dr_operator.backup.prune import prune
+from neo4j_dr_operator.backup.retention import Retention
 from neo4j_dr_operator.backup.status import BackupStatus
 from neo4j_dr_operator.backup.vault import Vault
 from neo4j_dr_operator.graph.bolt_sync import Database
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
-from neo4j_dr_operator.replication import scan, schema
+from neo4j_dr_operator.replication import scan
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.reader import Reader
 from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.replication.seed import Start, reached
 from neo4j_dr_operator.replication.stream import SourceFailure, from_source
+from neo4j_dr_operator.shipping import schema_watch
 from neo4j_dr_operator.shipping.chain import Chain, Tail
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 from neo4j_dr_operator.shipping.segment import Segment
@@ -75,17 +78,22 @@ class Snapshot:
         self._chain = Chain(self._bucket, config.archive, config.epoch, config.encryption)
         self._vault = Vault(self._bucket, config.archive, config.encryption, patience.trouble)
         self._known: set[str] = set()
+        """Chunks that are not put again. Others that are ``_present`` may lie there in clear, or under another key."""
+        self._present: AbstractSet[str] = frozenset()
         self._damaged: frozenset[str] = frozenset()
         self._last = 0
         self._refs: list[ChunkRef] = []
-        self._puts: deque[Future[int]] = deque()
+        self._puts: deque[tuple[Future[int], int]] = deque()
         self._feed = _Feed()
+        self._retention = config.retention
+        """What may be deleted in the end; None as soon as nothing may."""
         self._created = round(time.time() * 1000)
 
     def run(self) -> None:
         """Take it, then delete what retention allows. Raises :class:`errors.DrError` for what no retry will mend."""
         tail = self._stored(self._attach)
         start, clock = self._asked(self._begin)
+        self._stored(lambda: self._claim(start))
         self._status.total = start.nodes_end + start.rels_end
         self._faults.at("attached")
         amendments = Amendments(self._config, start.position, self._created, self._amend)
@@ -103,8 +111,18 @@ class Snapshot:
         latest = max(min(clock, first + MARGIN_MILLIS) if first else clock, amendments.latest)
         covered = max(barrier.commit_millis, now - MARGIN_MILLIS, amendments.latest)
         self._put(self._manifest(start, amendments, latest, covered))
-        if self._config.retention is not None:
-            self._prune()
+        if self._retention is not None:
+            self._prune(self._retention)
+
+    def renew(self, line: bytes) -> None:
+        """Go on with other credentials, and with another leave to delete. Connections that work are kept.
+
+        Called from another thread. Raises ConfigInvalid.
+        """
+        config = BackupConfig.parse(line)
+        self._retention = config.retention
+        self._bucket.renew(config.destination)
+        self._source.renew(config.source)
 
     # -- beginning -------------------------------------------------------------------------------------------------
 
@@ -118,8 +136,14 @@ class Snapshot:
         except ArchiveBroken:  # its number is enough: what stands in it was committed before this
             tail, self._last = None, self._chain.number()
         self._damaged = suspects.read(self._bucket, self._config.archive).damaged
-        self._known = self._vault.contents().keys() - self._damaged
+        self._present = self._vault.contents().keys() - self._damaged
+        self._known = self._vault.proven(self._present)
         return tail
+
+    def _claim(self, start: Start) -> None:
+        """Nothing is put into another resource's archive, nor deleted from it. Raises ArchiveForeign."""
+        if self._config.resource is not None:
+            self._chain.claim(self._config.resource, start.position.database)
 
     def _begin(self) -> tuple[Start, int]:
         """Where the scan begins, and the source's clock after that (ms since 1970)."""
@@ -195,15 +219,21 @@ class Snapshot:
                 self._known.add(chunk.sha256)
                 self._settle(WAITING)
                 self._faults.at("chunk")
-                self._puts.append(pool.submit(self._vault.put_chunk, chunk, replace=chunk.sha256 in self._damaged))
+                replace, unproven = chunk.sha256 in self._damaged, chunk.sha256 in self._present
+                put = pool.submit(self._vault.put_chunk, chunk, replace=replace, unproven=unproven)
+                self._puts.append((put, len(chunk.plain)))
         except ValueError as error:
             raise errors.ReplicationError(f"an element cannot be written: {error}") from error
 
     def _settle(self, most: int) -> None:
         """Wait until at most so many chunks are under way. Raises what a put raised."""
         while len(self._puts) > most:
-            self._status.bytes += self._puts.popleft().result()
-            self._status.chunks_new += 1
+            put, size = self._puts.popleft()
+            if taken := put.result():
+                self._status.bytes += taken
+                self._status.chunks_new += 1
+            else:
+                self._status.saved += size
             self._faults.at("stored")
 
     # -- the stream beside it --------------------------------------------------------------------------------------
@@ -229,8 +259,9 @@ class Snapshot:
 
     def _manifest(self, start: Start, amendments: Amendments, latest: int, covered: int) -> Manifest:
         """See :class:`Manifest` for the two times."""
-        rules = self._asked(self._rules)
-        config = self._config
+        self._asked(self._look)  # so that whoever answers has got there
+        rules = self._asked(lambda: schema_watch.rules(self._source))
+        config, wished = self._config, self._config.encryption
         return Manifest(
             archive=config.archive,
             epoch=config.epoch,
@@ -247,13 +278,8 @@ class Snapshot:
             schema=rules,
             chunks=tuple(self._refs),
             amendments=tuple(amendments.refs),
+            encryption=EncryptionRef(wished.algorithm, wished.key_id) if wished is not None else None,
         )
-
-    def _rules(self) -> tuple[SchemaRef, ...]:
-        self._look()  # so that whoever answers has got there
-        with from_source():
-            found = schema.rules(self._source)
-        return tuple(SchemaRef(rule.kind, rule.name, rule.statement, rule.lookup) for rule in found.values())
 
     def _put(self, manifest: Manifest) -> None:
         self._faults.at("manifest")
@@ -263,12 +289,15 @@ class Snapshot:
         status.position_tx, status.latest = manifest.tx, manifest.latest
         self._faults.at("done")
 
-    def _prune(self) -> None:
+    def _prune(self, retention: Retention) -> None:
         self._status.become("pruning")
         try:
-            prune(self._bucket, self._vault, self._config, self._status)
+            prune(self._bucket, self._vault, self._config.archive, retention, self._status, self._may_delete)
         except (errors.ObjectStoreError, ArchiveBroken) as error:  # the snapshot is there all the same
             self._status.prune_problem = Problem.of(error)
+
+    def _may_delete(self) -> bool:
+        return self._retention is not None
 
     # -- patience --------------------------------------------------------------------------------------------------
 

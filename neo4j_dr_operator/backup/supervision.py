@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from neo4j_dr_operator.errors import ReplicationError
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.workers import Supervisor, Worker
 
 
 @dataclass(frozen=True)
 class BackupPlan:
     """One snapshot, told apart from others by ``number``. ``timeout`` in seconds.
 
-    ``retention``: what is deleted after it, as written in a spec; None for nothing.
+    ``retention``: what is deleted after it, as written in a spec; None for nothing. ``resource``: UID of the
+    resource whose archive it is.
     """
 
     number: int
@@ -27,6 +31,7 @@ class BackupPlan:
     encrypted: bool = False
     kms_key: str | None = None
     retention: str | None = None
+    resource: str | None = None
 
     @property
     def name(self) -> str:
@@ -34,8 +39,10 @@ class BackupPlan:
         return f"backup of {self.archive}"
 
     def identity(self) -> BackupPlan:
-        """All of it: with other credentials, or when deleting is no longer allowed, it is begun anew."""
-        return self
+        """Without what a worker that is at it can be told: credentials, and whether it may delete."""
+        source = replace(self.source, user="", password="")
+        destination = replace(self.destination, access_key=None, secret_key=None, session_token=None)
+        return replace(self, source=source, destination=destination, retention=None)
 
     def same_way(self, other: BackupPlan) -> bool:
         """Whether it would fail as the other one did: same ends, same wishes."""
@@ -52,6 +59,19 @@ class BackupPlan:
             "timeout": self.timeout,
             "encrypted": self.encrypted,
             "kmsKeyId": self.kms_key,
+            "resource": self.resource,
             "retention": self.retention,
         }
         return json.dumps(config).encode() + b"\n"
+
+
+class BackupSupervisor(Supervisor[BackupPlan]):
+    """Tells a worker of other credentials, so that a scan outlives a session; and that it may delete, or no longer."""
+
+    def renew(self, worker: Worker[BackupPlan], config: BackupPlan) -> None:
+        """Hand the plan over. The worker's ``config`` is what it works with from then on."""
+        if config.identity() != worker.config.identity():
+            return
+        with contextlib.suppress(ReplicationError):
+            worker.tell({"do": "renew", "plan": json.loads(config.line())})
+            worker.config = config

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.backup import chunks, names
 from neo4j_dr_operator.backup.chunks import Chunk
-from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest
+from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
 from neo4j_dr_operator.shipping.chain import PAGE, NotEncrypted
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
+from neo4j_dr_operator.shipping.schema import SchemaName, SchemaNote
+from neo4j_dr_operator.shipping.schema import folder as schema_folder
 from neo4j_dr_operator.shipping.segment import Segment
 
+RECENT = 8
+"""Manifests that are read at most, the newest first, to know how chunks are encrypted."""
 Trouble = Callable[[errors.ObjectStoreError], None]
 """Is told of a call that failed, waits, and raises the error where another try makes no sense."""
 
@@ -43,17 +48,48 @@ class Vault:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def put_chunk(self, chunk: Chunk, *, replace: bool = False) -> int:
+    def put_chunk(self, chunk: Chunk, *, replace: bool = False, unproven: bool = False) -> int:
         """Add a chunk that was not there; bytes that it takes, also when it is there by now.
 
         ``replace``: what is there is damaged, and is deleted first, since a bucket may refuse to overwrite. The name
-        says what it has to hold, so nothing else can be lost by it.
+        says what it has to hold, so nothing else can be lost by it. ``unproven``: nobody knows how the one that is
+        there is encrypted: the store is asked, and what is not as was asked for is replaced. 0 where it is.
         """
-        name, data = names.chunk(self._archive, chunk.sha256), chunk.packed()
+        name = names.chunk(self._archive, chunk.sha256)
+        if unproven and not replace:
+            if self._as_asked(name):
+                return 0
+            replace = True
+        data = chunk.packed()
         if replace:
             self._delete(name)
         self._put(name, data)
         return len(data)
+
+    def proven(self, present: AbstractSet[str]) -> set[str]:
+        """Which of the chunks that are there are known to be encrypted as is asked for: those that the newest snapshot
+        with that wish is made of. All without a wish."""
+        if self._encryption is None:
+            return set(present)
+        wished = EncryptionRef(self._encryption.algorithm, self._encryption.key_id)
+        for name in self.snapshots()[-RECENT:][::-1]:
+            try:
+                manifest = self.manifest(name)
+            except ArchiveBroken:
+                continue
+            if manifest.encryption == wished:
+                return set(present & manifest.contents())
+        return set()
+
+    def _as_asked(self, name: str) -> bool:
+        """Whether an object is there, and encrypted as is asked for."""
+        while True:
+            try:
+                receipt = self._bucket.receipt(name)
+                wrong = self._encryption.denied_by(receipt) if self._encryption and receipt else None
+                return receipt is not None and wrong is None
+            except errors.ObjectStoreError as error:
+                self._trouble(error)
 
     def put_amendment(self, segment: Segment) -> int:
         """Add an amendment; bytes that it takes."""
@@ -142,6 +178,21 @@ class Vault:
         """All there are, in their order."""
         found = (SnapshotName.of(name) for name in self._listed(names.snapshots(self._archive)))
         return sorted(name for name in found if name is not None)
+
+    def schemas(self, epoch: int | None = None) -> list[SchemaName]:
+        """The notes of an epoch's schema in their order; of all epochs without one."""
+        prefix = f"{self._archive}/schema/" if epoch is None else schema_folder(self._archive, epoch)
+        found = (SchemaName.of(name) for name in self._listed(prefix))
+        return sorted(name for name in found if name is not None)
+
+    def schema(self, name: SchemaName) -> SchemaNote:
+        """A note of the schema. Raises :class:`ArchiveBroken`, which names the object."""
+        key = name.key(self._archive)
+        data = self._held(key)
+        try:
+            return SchemaNote.decode(data, name, self._archive)
+        except ArchiveBroken as error:
+            raise ObjectAltered(f"{key}: {error.message}") from error
 
     def contents(self) -> dict[str, str]:
         """Names of the chunks and amendments that are there, by SHA-256, whatever they belong to."""

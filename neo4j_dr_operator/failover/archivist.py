@@ -20,7 +20,7 @@ from typing import Any
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.schedule import Schedule
-from neo4j_dr_operator.backup.supervision import BackupPlan
+from neo4j_dr_operator.backup.supervision import BackupPlan, BackupSupervisor
 from neo4j_dr_operator.backup.vault import Vault
 from neo4j_dr_operator.errors import ObjectStoreError
 from neo4j_dr_operator.failover import backup_status
@@ -39,7 +39,6 @@ from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.metrics import ResourceMetrics
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.objectstore.s3 import S3Address, StoreThreads
-from neo4j_dr_operator.workers import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class Archivist:
         `restoring`: which restore reads this resource's archive at a place, so that nothing may be deleted from it.
         """
         self._at, self._changed, self._restoring = wired, changed, restoring
-        self._jobs: Supervisor[BackupPlan] = Supervisor("backup", changed, job=True)
+        self._jobs = BackupSupervisor("backup", changed, job=True)
         self._plan: BackupPlan | None = None
         self._failed: dict[JobKind, BackupPlan] = {}
         self._looks: dict[str, _Look] = {}
@@ -163,7 +162,11 @@ class Archivist:
         if job is None or plan is None or self._jobs.worker is not None or last is None:
             return None
         report = last.report
-        if last.config != plan or plan.number != job.number or report.get("state") not in ("finished", "failed"):
+        if (
+            last.config.identity() != plan.identity()
+            or plan.number != job.number
+            or report.get("state") not in ("finished", "failed")
+        ):
             return None
         error = report.get("error") or report.get("pruneError") or {}
         return Outcome(
@@ -234,8 +237,9 @@ class Archivist:
             self._failed.pop(last.kind, None)
         else:
             self._at.metrics.backup_failed()
-            if self._plan is not None and self._plan.number == last.number:
-                self._failed[last.kind] = self._plan
+            ended = self._jobs.last
+            if ended is not None and ended.config.number == last.number:
+                self._failed[last.kind] = ended.config
         look = self._looks.get(last.where)
         if look is not None:
             name = SnapshotName.of(last.snapshot or "")
@@ -265,6 +269,7 @@ class Archivist:
             encrypted=encryption.enabled,
             kms_key=encryption.kms_key_id,
             retention=backup.retention if deleting else None,
+            resource=self._at.body()["metadata"].get("uid"),
         )
 
     def _audited(self, spec: DisasterRecoverySpec) -> list[Place]:

@@ -333,7 +333,7 @@ class RecoveryController:
         if self._spec is not None:
             self._supervisor.want(link_config(decision.link, self._spec, self._sites))
             archive = self._references.archive
-            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, archive))
+            self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, archive, self.uid))
             drain = drain_config(self.dr, decision.drain, self._spec, self._sites, archive)
             self._drainer.want(drain, shipping=self._shipper.worker is not None)
             self._archivist.act(state, self._spec, self._control)

@@ -63,8 +63,12 @@ def ship_config(
     spec: DisasterRecoverySpec,
     sites: Mapping[Site, SiteRuntime],
     archive: S3Address | None,
+    resource: str | None = None,
 ) -> ShipConfig | None:
-    """The shipper that should run into `archive`; None where none should, or the address of its site is not known."""
+    """The shipper that should run into `archive`; None where none should, or the address of its site is not known.
+
+    `resource`: UID of the resource whose archive it is.
+    """
     plan = ship_plan(state)
     if plan is None or archive is None:
         return None
@@ -82,6 +86,7 @@ def ship_config(
         timeout=spec.replication.timeout.seconds,
         encrypted=shipping.encryption.enabled,
         kms_key=shipping.encryption.kms_key_id,
+        resource=resource,
     )
 
 

@@ -79,17 +79,20 @@ class Database:
 
     def __init__(self, endpoint: Endpoint, *, timeout: float | None = None, leading: bool = False) -> None:
         """Nothing is sent yet. Raises :class:`errors.NotSupported` or :class:`errors.CertificateRejected`."""
-        self.endpoint = endpoint
         self._leading = leading
         self._waits = _Waits()
         self.timeout = endpoint.timeout if timeout is None else timeout
         self.traffic = Traffic()
-        self._gate = gate_of(endpoint.address, endpoint.user, endpoint.password)
-        uri, self._options = driver_options(endpoint, fetch_size=FETCH)
-        self._uri = uri
+        self.renew(endpoint)
         self._lock = threading.Lock()
         self._driver: neo4j.Driver | None = None
         self._order = neo4j.GraphDatabase.bookmark_manager()
+
+    def renew(self, endpoint: Endpoint) -> None:
+        """Make the next connections with the credentials of ``endpoint``, which leads to the same database."""
+        self._uri, self._options = driver_options(endpoint, fetch_size=FETCH)
+        self._gate = gate_of(endpoint.address, endpoint.user, endpoint.password)
+        self.endpoint = endpoint
 
     def _connected(self) -> neo4j.Driver:
         with self._lock:

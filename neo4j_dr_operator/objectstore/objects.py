@@ -81,7 +81,7 @@ class Bucket:
 
     def __init__(self, address: S3Address, timeout: float, encryption: Encryption | None) -> None:
         """`timeout`: seconds to connect and seconds to wait for an answer. `encryption` is asked for in every put."""
-        self.address = address
+        self.address, self._timeout = address, timeout
         self._client = connect(address, timeout)
         self.traffic = Traffic(self._client)
         self._encryption: dict[str, Any] = {}
@@ -89,6 +89,12 @@ class Bucket:
             self._encryption["ServerSideEncryption"] = encryption.algorithm
             if encryption.key_id:
                 self._encryption["SSEKMSKeyId"] = encryption.key_id
+
+    def renew(self, address: S3Address) -> None:
+        """Go on with the credentials of ``address``, which is the same place. Calls under way keep the old ones."""
+        client = connect(address, self._timeout)
+        self.traffic.of(client)
+        self.address, self._client = address, client
 
     def get(self, name: str) -> Held | None:
         """The object, None when there is none of that name."""
@@ -98,6 +104,16 @@ class Bucket:
                 return Held(answer["Body"].read(), _receipt(answer))
         except ObjectStoreError as error:
             if error.code == "NoSuchKey":
+                return None
+            raise
+
+    def receipt(self, name: str) -> Receipt | None:
+        """What the store says of an object without sending it; None when there is none of that name."""
+        try:
+            with self._translating():
+                return _receipt(self._client.head_object(Bucket=self.address.bucket, Key=self.address.key(name)))
+        except ObjectStoreError as error:
+            if error.code in ("404", "NoSuchKey", "NotFound"):
                 return None
             raise
 

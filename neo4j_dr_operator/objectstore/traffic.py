@@ -20,6 +20,10 @@ class Traffic:
         self.requests: dict[str, int] = {}
         self.sent = 0
         self.received = 0
+        self.of(client)
+
+    def of(self, client: S3Client) -> None:
+        """Count what goes through this client, too."""
         client.meta.events.register("before-send.s3", self._leaves)
         client.meta.events.register("response-received.s3", self._answered)
 

@@ -14,8 +14,8 @@ from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
 from neo4j_dr_operator.errors import DrError, ObjectStoreError
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.refusals import of_object
-from neo4j_dr_operator.restore.point import Point, moment
-from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
+from neo4j_dr_operator.restore.point import Point
+from neo4j_dr_operator.restore.refusals import Nearest, PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import Tail
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
@@ -66,11 +66,22 @@ def links(
     everything = point.millis is None and point.tx is None
     if everything or point.reached(max(seen, manifest.tx), max(covered, manifest.covered)):
         return walk.links
-    known = max(covered, manifest.covered)
-    raise PointAfterEnd(
-        f"the archive does not know yet what was committed up to {point}; nearest before: {moment(known)}, "
-        f"transaction {max(seen, manifest.tx)}"
-    )
+    known = Nearest(max(covered, manifest.covered), max(seen, manifest.tx), manifest.epoch)
+    raise PointAfterEnd(f"the archive does not know yet what was committed up to {point}", before=known)
+
+
+def reach(manifest: Manifest, tail: Tail | None, fetch: Fetch) -> Nearest:
+    """The last point that the snapshot and the segments behind it give: up to a gap, a damaged one, or the end."""
+    walk = _Walk(manifest, fetch)
+    try:
+        for number in range(manifest.segment + 1, (tail.number if tail else 0) + 1):
+            if walk.step(number) is None:
+                break
+    except ArchiveBroken:
+        walk.whole = False
+    if tail is not None and walk.whole:
+        return Nearest(max(tail.covered, walk.covered), max(tail.seen.tx, walk.tx), manifest.epoch)
+    return walk.end
 
 
 def _in_gap(point: Point, walk: _Walk) -> None:
@@ -78,8 +89,7 @@ def _in_gap(point: Point, walk: _Walk) -> None:
     if point.reached(walk.tx, walk.covered):
         return
     raise PointInGap(
-        f"after transaction {walk.tx} the archive has a gap, and {point} does not lie before it; nearest before: "
-        f"{moment(walk.covered)}, transaction {walk.tx}; nearest after: the first snapshot taken behind the gap"
+        f"after transaction {walk.tx} the archive has a gap, and {point} does not lie before it", before=walk.end
     )
 
 
@@ -92,6 +102,11 @@ class _Walk:
         self.tx, self.covered = manifest.tx, manifest.covered
         self.whole = True
         self._last: tuple[str, Trailer] | None = None
+
+    @property
+    def end(self) -> Nearest:
+        """The last point that is there."""
+        return Nearest(self.covered, self.tx, self._manifest.epoch)
 
     def step(self, number: int) -> Header | None:
         """Look at one more segment; None when what stands before it is not whole."""

@@ -74,6 +74,7 @@ def at_work(
         "conditions": conditions(stored, False, False, phase, message, generation, wall),
         "archive": report.get("archive") or stored.get("archive"),
         "snapshot": report.get("snapshot") or stored.get("snapshot"),
+        "schemaAsOf": report.get("schemaOf") or stored.get("schemaAsOf"),
     }
     return made if only_looking else {**made, **figures(report)}
 
@@ -115,6 +116,7 @@ def complete(
         "completedAt": timestamp(wall),
         "archive": report.get("archive"),
         "snapshot": report.get("snapshot"),
+        "schemaAsOf": report.get("schemaOf") or stored.get("schemaAsOf"),
         "check": report.get("check") or stored.get("check"),
         "remarks": remarks,
         "resume": resume,

@@ -78,6 +78,8 @@ class Restore:
         archive = note.archive if note else find(self._bucket, config.archive)
         vault = Vault(self._bucket, archive, None, self._patience.trouble)
         plan = self._plan(vault, archive, note)
+        chosen = schema.choose(vault, plan)
+        status.schema_of = chosen.told
         self._faults.at("surveyed")
         if note is None:
             note = self._note(archive, plan)
@@ -90,7 +92,7 @@ class Restore:
         self._empty(sink, note)
         self._load(sink, vault, plan.manifest)
         self._replay(sink, plan)
-        self._finish(sink.writer, note, plan.manifest)
+        self._finish(sink.writer, note, chosen)
 
     def _plan(self, vault: Vault, archive: str, note: Noted | None) -> Plan:
         status = self._status
@@ -216,13 +218,14 @@ class Restore:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def _finish(self, writer: LinkWriter, note: Noted, manifest: Manifest) -> None:
+    def _finish(self, writer: LinkWriter, note: Noted, chosen: schema.Chosen) -> None:
         status = self._status
         status.become("checking")
         held = check.counted(writer)
         status.check = check.check(writer, held, each=self._config.validate)
         status.become("indexing")
-        status.schema = schema.make(self._config.target, manifest.schema, indexes=not self._config.skip_indexes)
+        made = schema.make(self._config.target, chosen.rules, indexes=not self._config.skip_indexes)
+        status.schema = [*chosen.remarks, *made]
         done = target.end(writer, note, *held)
         self._faults.at("ended")
         self._leave(done)

@@ -11,7 +11,8 @@ from neo4j_dr_operator.backup.status import JobStatus
 @dataclass
 class RestoreStatus(JobStatus):
     """``done`` and ``total`` count elements loaded and changes applied. ``restored_to``: commit time of the last
-    transaction in the target, ms since 1970. ``schema``: what of the schema could not be made, in words.
+    transaction in the target, ms since 1970. ``schema``: what of the schema could not be made, in words;
+    ``schema_of``: as of when it is.
     ``check``: what the graph was compared with in the end."""
 
     archive: str | None = None
@@ -26,6 +27,7 @@ class RestoreStatus(JobStatus):
     position_tx: int | None = None
     restored_to: int | None = None
     schema: list[str] = field(default_factory=list)
+    schema_of: str | None = None
     check: str | None = None
 
     def more(self) -> dict[str, Any]:
@@ -43,5 +45,6 @@ class RestoreStatus(JobStatus):
             "positionTx": self.position_tx,
             "restoredTo": self.restored_to,
             "schema": self.schema,
+            "schemaOf": self.schema_of,
             "check": self.check,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from neo4j_dr_operator.backup import suspects
@@ -19,7 +19,9 @@ from neo4j_dr_operator.restore.refusals import (
     ArchiveAmbiguous,
     ArchiveMissing,
     EpochBoundary,
+    Nearest,
     PointBeforeStart,
+    PointRefused,
     SnapshotMissing,
     WrongDatabase,
 )
@@ -93,7 +95,10 @@ class Survey:
             raise WrongDatabase(f"the point is one of database {point.database}, the archive of {manifest.database}")
         self._whole(manifest)
         tail = self._end(manifest) if point.snapshot is None else None
-        found = chain.links(manifest, point, tail, self._fetch, self._checked)
+        try:
+            found = chain.links(manifest, point, tail, self._fetch, self._checked)
+        except PointRefused as error:
+            raise error.followed_by(self._next(name for name in self._snapshots if name > manifest.name)) from error
         if point.snapshot is not None or (point.millis is None and point.tx is None):
             end = max(manifest.tx, tail.seen.tx if tail and found else 0)
             point = replace(point, tx=end, snapshot=None, millis=None)
@@ -124,8 +129,7 @@ class Survey:
                 return earliest
         assert earliest is not None
         raise PointBeforeStart(
-            f"there is no snapshot from before {moment(point.millis or 0)}; the first one holds what was committed up "
-            f"to {moment(earliest.latest)}"
+            f"there is no snapshot from before {moment(point.millis or 0)}", after=self._next(self._snapshots)
         )
 
     def _newest_before(self, point: Point, epoch: int) -> Manifest:
@@ -148,18 +152,42 @@ class Survey:
                 broken = broken or error
         if broken is not None:
             raise broken
-        if earliest is not None and not any(name.epoch < epoch for name in self._snapshots):
-            raise PointBeforeStart(
-                f"{point} lies before the first snapshot; nearest after: {moment(earliest.latest)}, "
-                f"transaction {earliest.tx}"
-            )
+        after = self._next(name for name in self._snapshots if name.epoch >= epoch)
         if any(name.epoch < epoch for name in self._snapshots):
-            after = f"; nearest after: {moment(earliest.latest)}, transaction {earliest.tx}" if earliest else ""
             raise EpochBoundary(
                 f"{point} lies in epoch {epoch} before its first snapshot, and segments of an epoch need a snapshot of "
-                f"that epoch{after}; before: any point of an earlier epoch"
+                "that epoch",
+                before=self._last(epoch),
+                after=after,
             )
-        raise PointBeforeStart(f"{point} lies in epoch {epoch}, of which the archive holds no snapshot")
+        if earliest is not None:
+            raise PointBeforeStart(f"{point} lies before the first snapshot", after=after)
+        raise PointBeforeStart(f"{point} lies in epoch {epoch}, of which the archive holds no snapshot", after=after)
+
+    def _next(self, found: Iterable[SnapshotName]) -> Nearest | None:
+        """The first of these snapshots that is whole: a point that can be restored."""
+        for name in found:
+            try:
+                manifest = self._vault.manifest(name)
+                self._whole(manifest)
+                return Nearest(manifest.latest, manifest.tx, manifest.epoch)
+            except ArchiveBroken:
+                continue
+        return None
+
+    def _last(self, epoch: int) -> Nearest | None:
+        """The last point before an epoch. A time is one of the newest epoch that had begun by then."""
+        begin = self._begin(epoch)
+        for name in reversed([name for name in self._snapshots if name.epoch < epoch]):
+            try:
+                manifest = self._vault.manifest(name)
+                self._whole(manifest)
+                found = chain.reach(manifest, self._end(manifest), self._fetch)
+            except ArchiveBroken:
+                continue
+            until = (begin[0].commit_millis or begin[1]) - 1 if begin is not None else found.millis
+            return replace(found, millis=min(found.millis, until))
+        return None
 
     def _whole(self, manifest: Manifest) -> None:
         """Whether everything that the snapshot is made of is there, before anything is written. What an auditor has

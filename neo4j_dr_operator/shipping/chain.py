@@ -15,7 +15,10 @@ from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.ownership import Owner, foreign
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
+from neo4j_dr_operator.shipping.schema import SchemaName, SchemaNote
+from neo4j_dr_operator.shipping.schema import folder as schema_folder
 from neo4j_dr_operator.shipping.segment import Segment
 from neo4j_dr_operator.shipping.watermark import Watermark
 
@@ -98,6 +101,29 @@ class Chain:
         if held.body != text:
             raise ArchiveBroken(f"{name} is not of version {VERSION} of the format")
 
+    def owner(self) -> Owner | None:
+        """Whose the archive is; None before anybody's. Raises ArchiveBroken."""
+        held = self._bucket.get(names.owner(self._archive))
+        return Owner.decode(held.body) if held is not None else None
+
+    def claim(self, resource: str, database: str) -> None:
+        """See that the archive is this resource's, or become its owner where it has none; what is new is noted.
+
+        Raises :class:`ArchiveForeign`, nothing written.
+        """
+        name = names.owner(self._archive)
+        owner = self.owner()
+        if owner is None:
+            try:
+                self._bucket.put(name, Owner((resource,), (database,)).encode(), create=True)
+                return
+            except errors.PreconditionFailed as error:
+                owner = Owner.decode(self._there(name, error).body)
+        if not owner.admits(resource, database):
+            raise foreign(self._archive, self._bucket.address.key(name), owner, resource, database)
+        if not owner.knows(resource, database):
+            self._bucket.put(name, owner.joined(resource, database).encode(), create=False)
+
     def tail(self) -> Tail | None:
         """Where the chain ends, None when the epoch has no segment."""
         mark = self._watermark()
@@ -159,6 +185,31 @@ class Chain:
         mark = Watermark(tail.number, tail.sha256, tail.seen, tail.covered)
         name = names.watermark(self._archive, self._epoch)
         self._encrypted(self._bucket.put(name, mark.encode(), create=False))
+
+    def schema(self) -> SchemaNote | None:
+        """The newest note of the epoch's schema; None without one that can be read, so that it is noted anew."""
+        folder = schema_folder(self._archive, self._epoch)
+        last, more = folder, True
+        while more:
+            found, more = self._bucket.list(folder, last, PAGE)
+            last = found[-1] if found else last
+        name = SchemaName.of(last)
+        held = self._bucket.get(last) if name is not None else None
+        if name is None or held is None:
+            return None
+        try:
+            return SchemaNote.decode(held.body, name, self._archive)
+        except ArchiveBroken:
+            return None
+
+    def put_schema(self, note: SchemaNote) -> None:
+        """Note the schema. Raises NotEncrypted *after* it was stored."""
+        name = note.name.key(self._archive)
+        try:
+            receipt = self._bucket.put(name, note.encode(), create=True)
+        except errors.PreconditionFailed as error:  # one look of one source at one moment: it says the same
+            receipt = self._there(name, error).receipt
+        self._encrypted(receipt)
 
     def _encrypted(self, receipt: Receipt) -> None:
         wrong = self._encryption.denied_by(receipt) if self._encryption else None

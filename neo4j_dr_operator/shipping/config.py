@@ -23,6 +23,7 @@ class ShipperConfig:
     ``archive``: ``<namespace>/<name>``. ``start``: position from which to ship when the epoch has no segment; None is
     the stream's end. ``interval``: a segment is cut that long after its first transaction was read, or when it has
     ``segment_bytes`` (compressed). ``encryption``: what every put has to be answered with, None for no such wish.
+    ``resource``: UID of whose archive it is, None for no look at that.
     """
 
     archive: str
@@ -35,6 +36,7 @@ class ShipperConfig:
     timeout: float
     encryption: Encryption | None
     segment_bytes: int
+    resource: str | None = None
 
     @classmethod
     def parse(cls, line: bytes | str) -> ShipperConfig:
@@ -53,6 +55,7 @@ class ShipperConfig:
                 timeout=timeout,
                 encryption=Encryption(raw["kmsKeyId"]) if raw["encrypted"] else None,
                 segment_bytes=int(raw["segmentBytes"] or SEGMENT_BYTES),
+                resource=raw.get("resource"),
             )
         config._check()
         return config

@@ -12,6 +12,11 @@ def marker(archive: str) -> str:
     return f"{archive}/archive.json"
 
 
+def owner(archive: str) -> str:
+    """The object that says whose the archive is."""
+    return f"{archive}/owner.json"
+
+
 def probe(archive: str) -> str:
     """The object that is put to see whether the store encrypts what it is asked to encrypt."""
     return f"{archive}/encryption-probe"

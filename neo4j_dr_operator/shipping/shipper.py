@@ -22,6 +22,7 @@ from neo4j_dr_operator.shipping.chain import Chain, NotEncrypted, SegmentConflic
 from neo4j_dr_operator.shipping.config import ShipperConfig
 from neo4j_dr_operator.shipping.opening import OpenSegment, without_transactions
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, VersionUnknown
+from neo4j_dr_operator.shipping.schema_watch import SchemaWatch
 from neo4j_dr_operator.shipping.segment import Segment, Start
 from neo4j_dr_operator.shipping.status import ShipperStatus
 
@@ -56,6 +57,9 @@ class Shipper:
         bucket = Bucket(config.destination, config.timeout, config.encryption)
         status.traffic = bucket.traffic
         self._chain = Chain(bucket, config.archive, config.epoch, config.encryption)
+        self._schema = SchemaWatch(config, self._chain)
+        self._noted = 0
+        """The transaction as of which the schema was noted, until the archive is known to reach it."""
         self._finishing = threading.Event()
         self._lost: Position | None = None
         self._losses = 0
@@ -135,12 +139,15 @@ class Shipper:
         except VersionUnknown:
             raise
         except ArchiveBroken as error:
+            self._claim(None)
             tail = self._open_behind(error)
+        self._claim(tail)
         if tail is None:
             tail = self._open()
         elif self._lost is not None and tail.number == self._status.segment:
             tail = self._open_after_gap(tail, self._lost)
         self._lost = None
+        self._schema.attach()
         status = self._status
         self._well()
         status.segment, status.position, status.behind = tail.number, tail.position, tail.seen.tx
@@ -149,6 +156,16 @@ class Shipper:
         status.become("shipping")
         self._faults.at("attached")
         return tail
+
+    def _claim(self, tail: Tail | None) -> None:
+        """Nothing is put into another resource's archive. The source is asked only where it may be a new one. Raises
+        :class:`~neo4j_dr_operator.shipping.ownership.ArchiveForeign`."""
+        resource = self._config.resource
+        if resource is None:
+            return
+        owner = self._chain.owner()
+        if owner is None or not owner.knows(resource, tail.position.database if tail else None):
+            self._chain.claim(resource, self._end_of_stream()[0].database)
 
     def _open(self) -> Tail:
         """The first segment of the epoch: without transactions, it fixes where the epoch begins."""
@@ -193,6 +210,8 @@ class Shipper:
         goal: int | None = None
         with self._reading(tail.seen) as reader:
             while True:
+                if self._schema.due():
+                    self._note(segment.tail)
                 looked, idle = self._status.read_at, self._status.caught_up
                 try:
                     chunks = reader.take(min(LONGEST_WAIT, segment.due_in(time.monotonic()) or LONGEST_WAIT))
@@ -205,11 +224,16 @@ class Shipper:
                 if segment.due_in(time.monotonic()) == 0.0 or chunks is None:
                     segment = self._cut(segment)
                 if chunks is None:
+                    if self._noted:
+                        with contextlib.suppress(errors.ObjectStoreError):
+                            self._chain.put_watermark(segment.tail)
                     return
                 if not segment.filled:
                     self._quiet(segment, looked if idle and not chunks else None)
                 if self._finishing.is_set():
-                    goal = self._goal() if goal is None else goal
+                    if goal is None:
+                        self._note(segment.tail)
+                        goal = self._goal()
                     if segment.cursor.tx >= goal or self._status.source_problem is not None:
                         reader.stop()
 
@@ -266,6 +290,7 @@ class Shipper:
         status.segment, status.position, status.behind = tail.number, tail.position, tail.seen.tx
         self._mark_at = time.monotonic() + self._config.interval
         self._covered(tail)
+        self._reached(tail)
         if unencrypted is not None:
             raise NotEncrypted(f"segment {tail.number} is in S3 in clear: {unencrypted.message}")
         self._well()
@@ -283,7 +308,8 @@ class Shipper:
         if looked is None:
             return
         self._status.up_to = max(self._status.up_to or 0.0, looked)
-        if time.monotonic() < self._mark_at or self._finishing.is_set():
+        noted = 0 < self._noted <= segment.cursor.tx
+        if not noted and (time.monotonic() < self._mark_at or self._finishing.is_set()):
             return
         self._mark_at = time.monotonic() + self._config.interval
         try:
@@ -292,9 +318,34 @@ class Shipper:
                 segment.quiet(clock - MARGIN_MILLIS, time.time())
             self._chain.put_watermark(segment.tail)
             self._status.covered = segment.tail.covered
+            self._reached(segment.tail)
             self._well()
         except (SourceFailure, errors.ObjectStoreError) as error:
             self._mark_at = time.monotonic() + self._trouble(error)
+
+    def _note(self, tail: Tail) -> None:
+        """Look at the schema, and put what has changed. What fails is told and tried again; no segment waits for it.
+
+        An answer that does not come is told by who reads the stream, or puts. Raises NotEncrypted.
+        """
+        problem: Problem | None = None
+        try:
+            if self._status.source_problem is None:
+                self._noted = self._schema.look(tail.number) or self._noted
+        except NotEncrypted:
+            raise
+        except (SourceFailure, errors.ObjectStoreError) as error:
+            self._schema.again(LONGEST_BACKOFF)
+            cause = error.cause if isinstance(error, SourceFailure) else error
+            if not isinstance(cause, (*RETRIED, errors.ObjectStoreUnreachable)):
+                problem = Problem.of(error)
+                log.warning("the schema was not noted: %s: %s", problem.reason, problem.message)
+        self._status.schema_problem = problem
+
+    def _reached(self, tail: Tail) -> None:
+        """The archive is known to hold everything up to ``tail``."""
+        if tail.seen.tx >= self._noted:
+            self._noted = 0
 
     def _goal(self) -> int:
         """The last transaction to ship when finishing: 0 when the source cannot say."""

@@ -22,8 +22,9 @@ class ShipperStatus:
     ``segment`` and ``position``: the last segment of the chain, and where it ends. ``behind``: the transaction up to
     which everything is in S3 or is nothing to ship. ``end``: the newest transaction of the source that was seen.
     ``up_to``: everything that was committed before is in S3. ``covered``: the same as the archive has it, ms since 1970
-    on the source's clock. ``gap``: the number of the last segment that this process put after a gap. ``traffic``:
-    requests to S3 and bytes. ``retention``: how far back the source's log goes. The rest is the reader's (see
+    on the source's clock. ``gap``: the number of the last segment that this process put after a gap.
+    ``schema_problem``: why a change of the schema may not be noted. ``traffic``: requests to S3 and bytes.
+    ``retention``: how far back the source's log goes. The rest is the reader's (see
     :class:`~neo4j_dr_operator.replication.reader.Feed`).
     """
 
@@ -41,6 +42,7 @@ class ShipperStatus:
     gap: int | None = None
     problem: Problem | None = None
     source_problem: Problem | None = None
+    schema_problem: Problem | None = None
     traffic: Traffic | None = None
     retention: Retention = field(default_factory=Retention)
     caught_up: bool = False
@@ -86,6 +88,6 @@ class ShipperStatus:
                 "gap": self.gap,
                 "retention": asdict(self.retention),
                 "traffic": self.traffic.shown() if self.traffic else None,
-                "error": shown(self.problem or self.source_problem),
+                "error": shown(self.problem or self.source_problem or self.schema_problem),
             }
         }

@@ -12,7 +12,10 @@ from neo4j_dr_operator.objectstore.s3 import S3Address
 
 @dataclass(frozen=True)
 class ShipConfig:
-    """One archive at one epoch. Times in seconds; ``start``: position to begin at where the epoch has no segment."""
+    """One archive at one epoch. Times in seconds; ``start``: position to begin at where the epoch has no segment.
+
+    ``resource``: UID of the resource whose archive it is.
+    """
 
     archive: str
     site: Literal["primary", "secondary"]
@@ -24,6 +27,7 @@ class ShipConfig:
     timeout: float
     encrypted: bool = False
     kms_key: str | None = None
+    resource: str | None = None
 
     @property
     def name(self) -> str:
@@ -47,6 +51,7 @@ class ShipConfig:
             "timeout": self.timeout,
             "encrypted": self.encrypted,
             "kmsKeyId": self.kms_key,
+            "resource": self.resource,
             "segmentBytes": None,
         }
         return json.dumps(config).encode() + b"\n"

@@ -22,19 +22,22 @@ class BackupProcess(WorkerProcess):
         retention: str | None = None,
         timeout: float = 10.0,
         encrypted: bool = False,
+        key: str | None = None,
         amendment_bytes: int | None = None,
+        resource: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             "backup",
             environment,
             archive=ARCHIVE,
+            resource=resource,
             epoch=epoch,
             site="primary",
             source=endpoint(source),
             destination=store.destination(),
             timeout=timeout,
-            kmsKeyId=None,
+            kmsKeyId=key,
             encrypted=encrypted,
             retention=retention,
             amendmentBytes=amendment_bytes,
@@ -45,6 +48,13 @@ class BackupProcess(WorkerProcess):
         code = self.ended(seconds)
         assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
         return self.report
+
+    def refused(self, seconds: float = 60.0) -> dict[str, str]:
+        """Until it gives up; why."""
+        code = self.ended(seconds)
+        assert code == 3, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
+        error: dict[str, str] = self.report["error"]
+        return error
 
 
 class RestoreProcess(WorkerProcess):

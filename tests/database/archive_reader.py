@@ -37,6 +37,20 @@ def value(stored: Any) -> Any:
     return next(TYPES[kind](content) for kind, content in stored.items()) if isinstance(stored, dict) else stored
 
 
+def schemas(objects: dict[str, bytes], prefix: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The notes of an epoch's schema in their order: header and rules of each, checked."""
+    found = []
+    for key in sorted(key for key in objects if key.startswith(prefix)):
+        head, *rules, end = map(json.loads, (lines := objects[key].splitlines(keepends=True)))
+        assert end == {"end": len(lines) - 1, "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
+        assert (head["format"], head["version"]) == ("neo4j-dr-schema", 1)
+        segment, tx, seen = map(int, key.rsplit("/", 1)[1].removesuffix(".json").split("-"))
+        assert (head["segment"], head["seen"]) == (segment, seen)
+        assert not found or found[-1][0]["tx"] <= tx
+        found.append(({**head, "tx": tx}, [line["schema"] for line in rules]))
+    return found
+
+
 class Archive:
     """One epoch: its segments in order, checked, and folded into a graph."""
 

@@ -63,6 +63,7 @@ class WorkerProcess:
         self.log = ""
         self._said: set[str] = set()
         self._secrets = list(_secrets(config))
+        self.config = config
         self.process = self._launch(program, environment or {})
         self.send(**config)
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._reports, self._errors)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab import S3, Neo4j
 from tests.compare import assert_equal
-from tests.database.archive_reader import Archive
+from tests.database.archive_reader import Archive, schemas
 from tests.database.process import Address, WorkerProcess, endpoint
 
 ARCHIVE = "neo4j-production/cross-region-dr"
@@ -61,6 +61,11 @@ class Store:
         data = self.objects().get(f"{PATH.strip('/')}/{ARCHIVE}/{epoch:010d}/watermark.json")
         return None if data is None else json.loads(data)
 
+    def schemas(self, epoch: int = 1) -> list[set[str]]:
+        """What an independent reader makes of the notes of an epoch's schema: the names of each one's rules."""
+        found = schemas(self.objects(), f"{PATH.strip('/')}/{ARCHIVE}/schema/{epoch:010d}/")
+        return [{rule["name"] for rule in rules if not rule["lookup"]} for _, rules in found]
+
     def archive(self, epoch: int = 1) -> Archive:
         """What an independent reader makes of an epoch, its chain checked."""
         return Archive(self.objects(), f"{PATH.strip('/')}/{ARCHIVE}/{epoch:010d}/")
@@ -82,12 +87,14 @@ class ShipProcess(WorkerProcess):
         key: str | None = None,
         segment_bytes: int | None = None,
         destination: Mapping[str, str] | None = None,
+        resource: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             "ship",
             environment,
             archive=ARCHIVE,
+            resource=resource,
             epoch=epoch,
             site="primary",
             start=start,

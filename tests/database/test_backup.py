@@ -63,7 +63,8 @@ def test_retention_deletes_what_nothing_needs_and_no_more(
     lines = [json.loads(line) for key in snapshots for line in objects[key].splitlines()]
     assert chunks == {line["chunk"]["sha256"] for line in lines if "chunk" in line}
     segments = sorted(key for key in objects if key.endswith(".seg") and "/amendments/" not in key)
-    assert [report["pruned"] for report in reports[:2]] == [1, 1], "a segment before the oldest one"
+    assert [report["pruned"] for report in reports[:2]] == [2, 1], "a segment before the oldest one, and a note"
+    assert not [key for key in objects if "/schema/" in key], "each snapshot has its own"
     print(f"deleted {reports[2]['pruned']} objects: left {len(segments)} segments, {len(chunks)} chunks")
     assert reports[2]["pruneError"] is None
     assert segments[0].endswith("000000000005.seg"), "the oldest snapshot that is kept was begun behind segment 4"
@@ -77,6 +78,32 @@ def test_retention_deletes_what_nothing_needs_and_no_more(
     assert target.query("MATCH (n:A|B) RETURN count(n) AS n") == [{"n": 401}]
     target.reset()
     assert restore(point={"transaction": 1}).refused()["reason"] == "PointBeforeStart"
+
+
+def test_a_backup_goes_on_with_the_credentials_and_the_leave_to_delete_that_it_is_told_of(
+    source: Neo4j, store: Store, back_up: BackUp
+) -> None:
+    prepare(source, 20_000, 20_000)
+    back_up().done()
+    source.query("MATCH (n:Old) SET n.name = 'another'")
+    refused = back_up(environment={"NEO4J_DR_FAULT": "stop@chunk:1"})
+    refused.stopped()
+    refused.send(do="renew", plan={**refused.config, "destination": store.destination(secretKey="of-another-session")})
+    refused.go_on()
+    assert refused.refused()["reason"] == "CredentialsRejected", "the new ones count, in the middle of a scan"
+    told = back_up(retention="1", environment={"NEO4J_DR_FAULT": "stop@chunk:1"})
+    told.stopped()
+    told.send(do="renew", plan={**told.config, "retention": None})
+    told.send(do="renew", plan={"archive": "what makes no sense is passed over"})
+    told.go_on()
+    assert told.done()["pruned"] == 0
+    source.query("MATCH (n:Old) SET n.name = 'a third'")
+    allowed = back_up(environment={"NEO4J_DR_FAULT": "stop@chunk:1"})
+    allowed.stopped()
+    allowed.send(do="renew", plan={**allowed.config, "retention": "1"})
+    allowed.go_on()
+    assert allowed.done()["pruned"] > 2
+    assert len([key for key in store.objects() if "/snapshots/" in key]) == 1
 
 
 def test_nothing_of_the_graph_goes_to_a_store_that_does_not_encrypt(

@@ -41,6 +41,14 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone(timedelta(hours=5, minutes=30))).isoformat(timespec="milliseconds")
 
 
+def sides(error: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """The epochs of the nearest points that a refusal names, before and after; None for none."""
+    found = [part.split(";")[0] for part in error["message"].split("; nearest ")[1:]]
+    assert [part.split(": ")[0] for part in found] == ["before", "after"], error
+    before, after = (None if part.endswith(": none") else int(part.rpartition(" of epoch ")[2]) for part in found)
+    return before, after
+
+
 def values(source: Neo4j) -> None:
     """Every kind of value, on a node and on a relationship."""
     source.query("CREATE (n:Values)-[r:HAS]->(n) SET n = $v, r = $v", v=VALUES)
@@ -139,9 +147,9 @@ def test_a_time_a_transaction_and_the_end(
     same(source, target)
     target.reset()
     after = restore(point={"time": rfc3339(time.time() + 60)}).refused()
-    assert (after["reason"], "nearest before: 20" in after["message"]) == ("PointAfterEnd", True)
+    assert (after["reason"], sides(after)) == ("PointAfterEnd", (1, None))
     before = restore(point={"time": rfc3339(between - 3600)}).refused()
-    assert (before["reason"], "nearest after: 20" in before["message"]) == ("PointBeforeStart", True)
+    assert (before["reason"], sides(before)) == ("PointBeforeStart", (None, 1))
     other = restore(point={"end": True}, database=str(uuid.uuid4())).refused()
     assert other["reason"] == "WrongDatabase"
     assert restore(archive="other/one").refused()["reason"] == "ArchiveMissing"
@@ -151,6 +159,56 @@ def test_a_time_a_transaction_and_the_end(
     assert several["reason"] == "ArchiveAmbiguous"
     assert f"{ARCHIVE}, other/one" in several["message"]
     assert target.query("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+
+
+def test_rules_that_were_made_changed_and_dropped_behind_the_snapshot(
+    source: Neo4j, target: Neo4j, store: Store, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    """Segments hold no schema: it is noted at a shipper's start and end, and every half minute between."""
+    seen: list[tuple[int, list[dict[str, object]]]] = []
+
+    def at_work() -> None:
+        source.query("CREATE (:B {v: 1})")
+        seen.append((tick(source), schema(source)))
+        source.query("CREATE (:B {v: 1})")
+
+    source.query("CREATE CONSTRAINT uid FOR (n:A) REQUIRE n.uid IS UNIQUE")
+    source.query("CREATE INDEX v FOR (n:B) ON (n.v)")
+    first = ship(interval=0.2)
+    first.shipping()
+    back_up().done()
+    at_work()
+    source.query("CREATE CONSTRAINT later FOR (n:A) REQUIRE (n.a, n.b) IS UNIQUE")
+    assert first.finish() == 0
+    at_work()
+    source.query("DROP CONSTRAINT uid")
+    source.query("DROP INDEX v")
+    source.query("CREATE INDEX uid FOR (n:A) ON (n.uid)")
+    second = ship(interval=0.2)
+    second.shipping()
+    wait_for("the start's note", lambda: len(store.schemas()) == 3, 20)
+    at_work()
+    source.query("DROP CONSTRAINT later")
+    wait_for("a note between start and end", lambda: len(store.schemas()) == 4, 40)
+    at_work()
+    source.query("CREATE CONSTRAINT last FOR (n:C) REQUIRE n.uid IS UNIQUE")
+    assert second.finish() == 0
+    notes = [{"uid", "v"}, {"uid", "v", "later"}, {"uid", "later"}, {"uid"}, {"uid", "last"}]
+    assert store.schemas() == notes
+    for millis, rules in seen:
+        target.reset()
+        report = restore(name=f"at {millis}", point={"time": rfc3339(millis / 1000)}).done()
+        assert schema(target) == rules, report["schemaOf"]
+        assert report["schema"] == []
+    target.reset()
+    assert "/schema/0000000001/" in restore(name="end", point={"end": True}).done()["schemaOf"]
+    assert schema(target) == schema(source)
+    newest = max(key for key in store.objects() if "/schema/" in key)
+    store.put(newest, store.objects()[newest].replace(b"UNIQUE", b"UNIQUe"))
+    target.reset()
+    report = restore(name="damaged", point={"end": True}).done()
+    assert [newest.split("/", 1)[1] in each for each in report["schema"]] == [True]
+    assert [row["name"] for row in schema(target) if row["type"] != "LOOKUP"] == ["uid"]
 
 
 def test_what_was_altered_or_is_missing_is_refused_by_name(
@@ -230,14 +288,23 @@ def test_a_failover_is_not_crossed_without_a_snapshot_behind_it(
     second.shipping()
     source.query("CREATE (:A {uid: 3})")
     second.shipped()
-    assert restore(point={"end": True}).refused()["reason"] == "EpochBoundary"
-    assert restore(point={"time": rfc3339(time.time())}).refused()["reason"] == "EpochBoundary"
+    for point in ({"end": True}, {"time": rfc3339(time.time())}):
+        error = restore(point=point).refused()
+        assert (error["reason"], sides(error)) == ("EpochBoundary", (1, None))
     report = restore(name="before", point={"transaction": last_transaction(source), "epoch": 1}).refused()
-    assert report["reason"] == "PointAfterEnd"
+    assert (report["reason"], sides(report)) == ("PointAfterEnd", (1, None))
     assert restore(name="one", point={"time": rfc3339(before)}).refused()["reason"] == "PointAfterEnd"
     assert restore(name="end of one", point={"end": True, "epoch": 1}).done()["nodes"] == 1
     target.reset()
     back_up(epoch=2).done()
+    between = restore(name="between", point={"time": rfc3339(before)}).refused()
+    assert (between["reason"], sides(between)) == ("PointAfterEnd", (1, 2))
+    early = restore(name="early", point={"transaction": 1, "epoch": 2}).refused()
+    assert (early["reason"], sides(early)) == ("EpochBoundary", (1, 2))
+    nearest = [part.split(", ")[0] for part in early["message"].split("nearest ")[1:]]
+    for name, (side, at) in enumerate(part.split(": ", 1) for part in nearest):
+        report = restore(name=f"{side} {name}", point={"time": at}, overwrite=True).done()
+        assert report["epoch"] == (1 if side == "before" else 2), "what a refusal names can be restored"
     source.query("CREATE (:A {uid: 4})")
     second.shipped()
     assert restore(name="two", point={"end": True}).done()["nodes"] == 4

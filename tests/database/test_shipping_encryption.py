@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from lab import Lab, MinIO, Neo4j
+from tests.database.archive_process import BackUp, Restore
+from tests.database.load import prepare
+from tests.database.raw import same
 from tests.database.relay import Relay
 from tests.database.shipping_process import ARCHIVE, PATH, Ship, Store, the_same
 
@@ -48,6 +52,42 @@ def test_a_store_that_encrypts_is_shipped_to(source: Neo4j, minio: MinIO, ship: 
     assert worker.errors == []
     answers = [store.encryption(name) for name in store.objects() if name.endswith(".seg")]
     assert set(answers) == {("aws:kms", f"arn:aws:kms:{minio.key_id}") if key else ("AES256", None)}
+
+
+def test_what_lies_there_in_clear_or_under_another_key_is_put_anew_and_restores(
+    source: Neo4j, target: Neo4j, minio: MinIO, ship: Ship, back_up: BackUp, restore: Restore
+) -> None:
+    store = Store(minio)
+    prepare(source, 9_000, 9_000)
+    assert back_up(to=store).done()["chunksNew"] >= 6
+    wished = {"to": store, "encrypted": True, "key": minio.key_id}
+    cut_off = back_up(**wished, environment={"NEO4J_DR_FAULT": "stored:2"})
+    cut_off.ended()
+
+    def answers() -> set[tuple[str | None, str | None]]:
+        return {store.encryption(name) for name in store.objects() if "/chunks/" in name or "/snapshots/" in name}
+
+    assert len(answers()) == 2, "some of it in clear"
+    first = back_up(**wished).done()
+    assert 0 < first["chunksNew"] < first["chunks"], "what the one before had put is found as it should be"
+    newest = max(name for name in store.objects() if "/snapshots/" in name)
+    lines = [json.loads(line) for line in store.objects()[newest].splitlines()]
+    assert [line["encryption"] for line in lines if "encryption" in line] == [
+        {"algorithm": "aws:kms", "key": minio.key_id}
+    ]
+    under = ("aws:kms", f"arn:aws:kms:{minio.key_id}")
+    assert {store.encryption(name) for name in store.objects() if "/chunks/" in name} == {under}
+    again = back_up(**wished).done()
+    assert again["chunksNew"] == 0
+    shipper = ship(**wished, interval=0.2)
+    shipper.shipping()
+    source.query("CREATE (:Secret {uid: 1})")
+    shipper.shipped()
+    restore(of=store, point={"end": True}).done()
+    same(source, target)
+    other = back_up(to=store, encrypted=True).done()
+    assert other["chunksNew"] == other["chunks"]
+    assert {store.encryption(name) for name in store.objects() if "/chunks/" in name} == {("AES256", None)}
 
 
 def test_a_key_that_is_not_there_is_the_key_services_word(source: Neo4j, minio: MinIO, ship: Ship) -> None:

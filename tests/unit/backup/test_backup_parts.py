@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from neo4j_dr_operator.backup import chunks
 from neo4j_dr_operator.backup.chunks import SPAN, Chunk, Cutter
-from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest, SchemaRef
+from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
+from neo4j_dr_operator.shipping.schema import SchemaRef
 
 POSITION = base64.urlsafe_b64encode(struct.pack(">B16sqqq", 5, bytes(16), 7, 2**63 - 1, 1)).rstrip(b"=").decode()
 Row = tuple[int, list[str], dict[str, Any]]
@@ -112,6 +113,9 @@ MANIFEST = Manifest(
 def test_a_manifest_is_read_as_it_was_written() -> None:
     data = MANIFEST.encode()
     assert Manifest.decode(data) == MANIFEST
+    assert b"encryption" not in data
+    sealed = dataclasses.replace(MANIFEST, encryption=EncryptionRef("AES256", None))
+    assert Manifest.decode(sealed.encode()) == sealed
     assert SnapshotName.of("any/path/" + MANIFEST.name.key("ns/dr")) == MANIFEST.name
     assert MANIFEST.contents() == {"a" * 64, "b" * 64, "c" * 64}
     assert dataclasses.replace(MANIFEST, segment=13).name > MANIFEST.name

@@ -60,7 +60,7 @@ class Heard:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Archivist, Heard, Any]]:
-    monkeypatch.setattr(archivist, "Supervisor", Heard)
+    monkeypatch.setattr(archivist, "BackupSupervisor", Heard)
     monkeypatch.setattr(auditor, "Supervisor", Heard)
 
     def make(restoring: str | None = None) -> tuple[Archivist, Heard, Any]:
@@ -375,10 +375,14 @@ def test_an_end_counts_for_the_plan_that_runs_only(life: Life) -> None:
         await life.round()
         job = life.job
         life.end("Stopped")
-        life.world.references.archive = replace(LOGS, secret_key="rotated")
+        life.world.references.archive = replace(LOGS, region="elsewhere")
         life.one.act(life.state, SPEC, life.control)
         await life.round()
         assert life.job == job, "the child that was told to stop is not how it ended"
+        life.end("CredentialsExpired")
+        life.world.references.archive = replace(LOGS, region="elsewhere", secret_key="rotated")
+        await life.round()
+        assert life.job is None, "a child is not stopped for other credentials"
 
     asyncio.run(live())
 

@@ -20,9 +20,9 @@ from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.refusals import S3AccessDenied
 from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.restore import reading
-from neo4j_dr_operator.restore.chain import Link, links
+from neo4j_dr_operator.restore.chain import Link, links, reach
 from neo4j_dr_operator.restore.point import Point, millis, moment
-from neo4j_dr_operator.restore.refusals import PointAfterEnd, PointInGap
+from neo4j_dr_operator.restore.refusals import Nearest, PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import Tail
 from neo4j_dr_operator.shipping.segment import Header, Segment, SegmentWriter
@@ -93,9 +93,15 @@ def test_a_gap_is_not_crossed_and_both_its_sides_are_reached() -> None:
     before = manifest(2)
     assert archive.replayed(before, Point(tx=6)) == [3, 4, 5, 6]
     for point in (Point(tx=7), Point(tx=58), Point(millis=MILLIS + 7), Point(millis=MILLIS + 58), Point()):
-        with pytest.raises(PointInGap, match="transaction 6"):
+        with pytest.raises(
+            PointInGap, match=r"nearest before: .*, transaction 6 of epoch 1; nearest after: none"
+        ) as error:
             archive.links(before, point)
+        after = Nearest(MILLIS + 56, 56, 1)
+        assert str(error.value.followed_by(after)).endswith(f"transaction 6 of epoch 1; nearest after: {after}")
+    assert reach(before, archive.tail, archive.objects.get) == Nearest(MILLIS + 6, 6, 1)
     behind = manifest(56)
+    assert reach(behind, archive.tail, archive.objects.get) == Nearest(archive.tail.covered, archive.tail.seen.tx, 1)
     assert archive.replayed(behind, Point(tx=58)) == [57, 58]
     assert archive.replayed(manifest(57), Point(tx=58)) == [58]
 
