@@ -62,7 +62,9 @@ def links(
             checked(number)
             if there or walk.beyond(point):
                 return walk.links
-    seen, covered = (tail.seen.tx, tail.covered) if tail and walk.whole else (walk.tx, walk.covered)
+    seen, covered = walk.tx, walk.covered
+    if tail is not None and walk.whole:
+        seen, covered = max(seen, tail.seen.tx), max(covered, tail.covered)
     everything = point.millis is None and point.tx is None
     if everything or point.reached(max(seen, manifest.tx), max(covered, manifest.covered)):
         return walk.links

@@ -147,9 +147,7 @@ class Survey:
                     self._whole(earliest)
                     return earliest
             except DrError as error:
-                if not chain.unusable(error):
-                    raise
-                broken = broken or error
+                broken = broken or _passed(error)
         if broken is not None:
             raise broken
         after = self._next(name for name in self._snapshots if name.epoch >= epoch)
@@ -235,18 +233,20 @@ class Survey:
         The first of all holds no transaction, so that the second one begins where it does.
         """
         folder = names.folder(self._archive, epoch)
-        broken: ArchiveBroken | None = None
+        broken: DrError | None = None
         for name in self._bucket.list(folder, folder, PAGE)[0]:
-            data = self._fetch(name) if names.number(name) is not None else None
-            if data is None:
-                continue
             try:
+                data = self._fetch(name) if names.number(name) is not None else None
+                if data is None:
+                    continue
                 reader = SegmentReader(data)
                 if reader.trailer and (reader.header.archive, reader.header.epoch) == (self._archive, epoch):
                     return Position.decode(reader.header.position), reader.header.created
                 raise ArchiveBroken(f"it holds a segment of epoch {reader.header.epoch} of {reader.header.archive}")
             except (ArchiveBroken, ValueError) as error:
                 broken = broken or ObjectAltered(f"{name}: {error}")
+            except DrError as error:
+                broken = broken or _passed(error)
         found = self._begin_of_snapshots(epoch)
         if found is None and broken is not None:
             raise broken
@@ -257,7 +257,8 @@ class Survey:
             if name.epoch == epoch:
                 try:
                     manifest = self._vault.manifest(name)
-                except ArchiveBroken:
+                except DrError as error:
+                    _passed(error)
                     continue
                 return Position.decode(manifest.start), manifest.latest
         return None
@@ -270,7 +271,8 @@ class Survey:
         not need it, and what needs it is refused by name."""
         try:
             return self._tail(manifest.epoch)
-        except ArchiveBroken:
+        except DrError as error:
+            _passed(error)
             position = Position.decode(manifest.position)
             return Tail(self._chain(manifest.epoch).number(), "", position, position, manifest.covered)
 
@@ -280,3 +282,10 @@ class Survey:
     def _fetch(self, name: str) -> bytes | None:
         held = self._bucket.get(name)
         return None if held is None else held.body
+
+
+def _passed(error: DrError) -> DrError:
+    """The error, where it speaks of one object, without which there may be a way. Raises any other."""
+    if not chain.unusable(error):
+        raise error
+    return error

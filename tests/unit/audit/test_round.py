@@ -11,14 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neo4j_dr_operator.audit import run, store
+from neo4j_dr_operator.audit import ledger, run, store
 from neo4j_dr_operator.audit.config import AuditConfig
 from neo4j_dr_operator.audit.run import Audit
 from neo4j_dr_operator.audit.status import AuditStatus
 from neo4j_dr_operator.backup.process import Patience
+from neo4j_dr_operator.backup.vault import Vault
+from neo4j_dr_operator.errors import DrError, ObjectStoreError
+from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.replication.faults import Faults
+from neo4j_dr_operator.restore.point import Point
+from neo4j_dr_operator.restore.survey import Survey
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.reading import SegmentReader
 from tests.made_archive import ARCHIVE, MILLIS, MadeArchive
 from tests.memory_bucket import MemoryBucket
 
@@ -343,3 +349,51 @@ def test_what_retention_deleted_right_before_it_was_switched_off_is_not_missing(
     auditor = audited(made)
     del auditor.memory.objects[made.snapshots[0]]
     assert auditor.round(pruned=False)["findings"] == []
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.sampled_from(["ship", "rest", "snapshot", "promote", "lose"]), max_size=10),
+    st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(["gone", "altered", "locked"])), max_size=3),
+)
+def test_the_window_holds_what_a_restore_accepts_and_nothing_else(
+    steps: list[str], damage: list[tuple[int, str]]
+) -> None:
+    auditor = Auditor()
+    objects, locked = auditor.memory.objects, auditor.memory.locked
+    objects.update(history(steps))
+    last = max(Position.decode(SegmentReader(data).trailer.position).tx for data in segments(objects))
+    auditor.round()
+    for where, kind in damage:
+        there = sorted(objects.keys() - {names.marker(ARCHIVE), ledger.name(ARCHIVE)})
+        if not there:
+            break
+        name = there[where % len(there)]
+        if kind == "gone":
+            del objects[name]
+        elif kind == "altered":
+            objects[name] = objects[name][:-9] + bytes([objects[name][-9] ^ 1]) + objects[name][-8:]
+        else:
+            locked.add(name)
+    report = auditor.round(request="now full")
+    for millis in range(MILLIS - 1, MILLIS + last + 5):
+        told = any(span.first <= millis <= span.last for span in report["spans"])
+        assert plannable(auditor.memory, millis) == told, millis
+
+
+def segments(objects: dict[str, bytes]) -> list[bytes]:
+    return [data for name, data in objects.items() if names.number(name) is not None]
+
+
+def plannable(memory: MemoryBucket, millis: int) -> bool:
+    """Whether a restore of the point would begin."""
+
+    def refuse(error: ObjectStoreError) -> None:
+        raise error
+
+    try:
+        survey = Survey(memory.bucket, Vault(memory.bucket, ARCHIVE, None, refuse), ARCHIVE, lambda number: None)
+        survey.plan(Point(millis=millis), None)
+    except DrError:
+        return False
+    return True
