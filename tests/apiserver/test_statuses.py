@@ -123,9 +123,15 @@ def test_a_restore_that_was_deleted_is_another_one_when_it_is_made_again(plane: 
 
 
 def test_a_cluster_that_does_not_exist_is_named(plane: ControlPlane) -> None:
-    what = apply(plane, recovery("nobody"))
+    what = apply(plane, recovery("nobody", replication={"compression": True}))
     ready = condition(plane, what, "Ready", "ReferenceUnresolved")
     assert ready["status"] == "False"
+    status = get(plane, what)["status"]
+    assert status["notYetSupported"] == ["spec.replication.compression"], "told whatever else is missing"
+    assert {site["verdict"] for site in status["health"]} == {"UNKNOWN"}
+    apply(plane, recovery("nobody", replication={"compression": False}))
+    gone = lambda: not get(plane, what)["status"].get("notYetSupported")  # noqa: E731
+    wait_for("it is that of the spec that is there", gone, WITHIN)
     assert "spec.primaryClusterRef names nobody-a, which does not exist in statuses" in ready["message"]
 
 

@@ -213,7 +213,7 @@ def test_a_resource_at_odds_decides_nothing_and_says_so(dr: World) -> None:
         status = dr.status()
         assert {item["site"]: item["verdict"] for item in status["health"]} == {"primary": "DOWN", "secondary": "UP"}
         assert dr.metrics()[health] == 0
-        assert cluster_condition(dr, "primary")["status"] == "False"
+        wait_for("its cluster says it too", lambda: cluster_condition(dr, "primary")["status"] == "False", 10)
         dr.await_condition("ReplicationHealthy", "False", seconds=30)
         assert (dr.status()["phase"], dr.status()["epoch"]) == ("Undecided", 1)
         dr.apply(dr.cluster_manifest("secondary"))
