@@ -301,6 +301,18 @@ class LinkMissing(ReplicationError):
     reason = "LinkMissing"
 
 
+class WorkerNotStarted(DrError):
+    """The system has no process, descriptor, thread or memory for a worker. Trying again later can help."""
+
+    reason = "WorkerNotStarted"
+
+
+class WorkerFailed(DrError):
+    """A worker said what its parent cannot take in: a mistake of ours."""
+
+    reason = "WorkerFailed"
+
+
 class ConfigInvalid(DrError):
     """A worker was started with a configuration that makes no sense."""
 

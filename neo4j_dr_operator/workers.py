@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from neo4j_dr_operator import memory
-from neo4j_dr_operator.errors import ReplicationError
+from neo4j_dr_operator.errors import DrError, ReplicationError, WorkerFailed, WorkerNotStarted
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ class Worker(Generic[PlanT]):
         """How it ended; None while it runs, and for one that could not be started."""
         return self.process.returncode if self.process is not None else None
 
-    def trouble(self, reason: str, message: str) -> None:
+    def trouble(self, error: DrError) -> None:
         """Note in its report what no child can say of itself."""
-        self.report = {**self.report, "error": {"reason": reason, "message": message}}
+        self.report = {**self.report, "error": {"reason": error.reason, "message": error.message}}
 
     def tell(self, command: dict[str, Any]) -> None:
         """Send one command line. Raises ReplicationError when the worker has gone."""
@@ -201,7 +201,7 @@ class Supervisor(Generic[PlanT]):
         except (OSError, RuntimeError) as error:  # no process, descriptor, memory or (RuntimeError) thread to be had
             worker = Worker(wanted, None)
             cause = getattr(error, "strerror", None) or str(error)
-            worker.trouble("WorkerNotStarted", f"no worker process could be started: {cause}")
+            worker.trouble(WorkerNotStarted(f"no worker process could be started: {cause}"))
             return worker
         HOUSEHOLD.join(worker)
         if self._wanted is not None and self._wanted != wanted:
@@ -256,7 +256,7 @@ class Supervisor(Generic[PlanT]):
                 self._hear(worker, raw)
         except Exception:  # ValueError: a line beyond the limit; else a mistake of ours, which must not end supervising
             log.exception("%s said what cannot be taken in", worker.config.name)
-            worker.trouble("WorkerFailed", "what the worker process said could not be taken in; it is started again")
+            worker.trouble(WorkerFailed("what the worker process said could not be taken in; it is started again"))
             _kill(worker.process)
             while await worker.process.stdout.read(LONGEST_LINE):
                 pass  # to its end: a pipe that nobody reads would hold it up
