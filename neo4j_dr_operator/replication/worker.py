@@ -153,6 +153,7 @@ class Worker:
                 chunks = reader.take(TAKE_SECONDS)
                 if self.status.read_at != read_at:
                     self._refusals = 0
+                    self._become(writer.state.phase)  # before applying: what refuses a batch is looked at in this state
                 if chunks is None:
                     return
                 if not chunks:
