@@ -69,8 +69,8 @@ def tagged(value: Any) -> dict[str, Any]:
 def mistaken(value: Any) -> bool:
     """Whether there is another value that the server takes for this one, so that it passes over ``SET``.
 
-    Also of one in a list. Found by trial on 5.26: -0.0 and 0.0, one NaN and another, and the two moments that a clock
-    in a named zone shows alike, in the hour that is there twice.
+    Also of one in a list. As 5.26 compares them: -0.0 and 0.0, one NaN and another, and the two moments that a clock in
+    a named zone shows alike, in the hour that is there twice (``DateTimeValue.equals``).
     """
     kind = value.__class__
     if kind is float:

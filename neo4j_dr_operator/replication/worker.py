@@ -151,7 +151,7 @@ class Worker:
                 chunks = reader.take(TAKE_SECONDS)
                 if self.status.read_at != read_at:  # before the first answer nothing says that the position is there
                     self._refusals = 0
-                    self._become(writer.state.phase)
+                    self._become(writer.state.phase)  # before applying: what refuses a batch is looked at in this state
                 if chunks is None:
                     return
                 for together in portions.transactions(chunks) if chunks else ():
