@@ -8,9 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import apply, cost, failover, lag, memory, puts, rest, restore, seed, shipping, wan
+from tests.bench import apply, cost, engine, failover, lag, memory, puts, rest, restore, seed, shipping, wan
 
 PARTS = {
+    "engine": engine.main,
     "apply": apply.main,
     "seed": seed.main,
     "memory": memory.main,

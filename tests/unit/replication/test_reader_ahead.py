@@ -16,7 +16,7 @@ from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.pace import AHEAD_BYTES
 from neo4j_dr_operator.replication.reader import AHEAD, Reader
 
-DB = uuid.UUID(int=7)
+DB = str(uuid.UUID(int=7))
 BATCH = 100
 
 
