@@ -154,9 +154,9 @@ def attached(segments: int, contents: int, amendments: int) -> tuple[int, int]:
 
 
 def pruned(snapshots: int, segments: int, contents: int, amendments: int) -> tuple[int, int]:
-    """Gets and lists of what deletes behind it: the note and every manifest; snapshots, chunks, amendments, epochs and
-    segments. What is deleted costs nothing at most stores."""
-    return 1 + snapshots, pages(snapshots) + pages(contents) + pages(amendments) + 1 + pages(segments)
+    """Gets and lists of what deletes behind it: the note and every manifest; snapshots, chunks, amendments, notes of the
+    schema, epochs and segments. What is deleted costs nothing at most stores."""
+    return 1 + snapshots, pages(snapshots) + pages(contents) + pages(amendments) + 2 + pages(segments)
 
 
 def listed(snapshots: int, objects: int) -> tuple[int, int]:
@@ -183,7 +183,7 @@ def backup(rate: float, archive: Archive) -> Day:
     )
     return Day(
         put=new + amendment + 1,
-        get=before[0] + behind[0],
+        get=1 + before[0] + behind[0],  # whose the archive is
         list=before[1] + behind[1] + 1,
         written=new * sum(chunk_bytes()) // 2 + manifest,
         read=size + snapshots * manifest,

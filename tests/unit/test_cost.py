@@ -127,7 +127,7 @@ def test_the_requests_are_those_of_the_real_programs() -> None:
     one._chain = Chain(memory.bucket, ARCHIVE, 1, None)
     one._attach()
     assert requests(memory) == cost.attached(segments, chunks, 4)
-    prune(memory.bucket, vault, config, BackupStatus())
+    prune(memory.bucket, vault, ARCHIVE, config.retention, BackupStatus(), lambda: True)
     assert requests(memory) == cost.pruned(4, segments, chunks, 4)
 
     clock = patch.object(run.time, "time", lambda: 1.8e9)  # no share of what is due once in a period

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neo4j_dr_operator.backup import names as snapshot_names
 from neo4j_dr_operator.backup import suspects
-from neo4j_dr_operator.backup.config import BackupConfig
 from neo4j_dr_operator.backup.manifest import Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.prune import prune
@@ -129,8 +125,8 @@ def pruned(made: MadeArchive, retention: str, monkeypatch: pytest.MonkeyPatch) -
     """What is there is what retention leaves of it, now being the moment after its last transaction."""
     monkeypatch.setattr("time.time", lambda: (MILLIS + made.tx) / 1000)
     bucket, status = MemoryBucket(made.objects).bucket, BackupStatus()
-    config = cast("BackupConfig", SimpleNamespace(archive=ARCHIVE, retention=Retention.parse(retention)))
-    prune(bucket, Vault(bucket, ARCHIVE, None, lambda error: None), config, status)
+    vault = Vault(bucket, ARCHIVE, None, lambda error: None)
+    prune(bucket, vault, ARCHIVE, Retention.parse(retention), status, lambda: True)
     return status
 
 
