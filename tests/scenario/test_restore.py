@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from lab import Neo4j
 from tests.apiserver.door import printed
 from tests.compare import differences, read
 from tests.scenario.test_archive import PATH, begin, created, segments
@@ -136,9 +137,15 @@ def test_onto_the_standby_that_is_named(dr: World) -> None:
 
 
 def test_from_a_bucket_when_everything_else_is_gone(dr: World) -> None:
-    """No primary, no resource; another cluster that holds something, a wrong password, an operator that is killed."""
+    """No primary, no resource; another cluster that holds something, a wrong password, an operator that is killed. Then
+    all of it, up to a position, and the snapshot alone."""
+    primary = dr.sites["primary"]
+    primary.query("CREATE CONSTRAINT person FOR (n:Person) REQUIRE n.uid IS UNIQUE")
+    primary.query("CREATE INDEX pet FOR (n:Pet) ON (n.uid)")
+    primary.query("CREATE (:Before {uid: 1})")
     at = written(dr)
-    good = read(dr.sites["primary"].query)
+    good = read(primary.query)
+    position = primary.query("CALL db.cdc.current() YIELD id RETURN id")[0]["id"]
     mistaken(dr)
     last = read(dr.sites["primary"].query)
     dr.operator.kill9()
@@ -187,6 +194,31 @@ def test_from_a_bucket_when_everything_else_is_gone(dr: World) -> None:
     dr.apply(restore(dr, "all", "fresh", None))
     assert ended(dr, "all") == ["Restored"], "it is empty: nothing has to be given up"
     assert differences(last, read(target.query)) == []
+    assert rules(target) == ["person", "pet"]
+    assert status(dr, "all")["schemaAsOf"]
+
+    target.reset()
+    bare = restore(dr, "bare", "fresh", None, skipIndexes=True, validateConsistency=False)
+    del bare["spec"]["latest"]
+    dr.apply(bare | {"spec": bare["spec"] | {"position": position}})
+    assert ended(dr, "bare") == ["Restored"]
+    assert differences(good, read(target.query)) == []
+    assert rules(target) == ["person"]
+    assert "as many as were restored" in status(dr, "bare")["check"]
+
+    target.reset()
+    alone = restore(dr, "alone", "fresh", None)
+    alone["spec"]["source"]["type"] = "backup"
+    dr.apply(alone)
+    assert ended(dr, "alone") == ["Restored"]
+    there = "MATCH (n) WHERE NOT n:__Neo4jDR RETURN labels(n) AS labels, n.uid AS uid"
+    assert target.query(there) == [{"labels": ["Before"], "uid": 1}]
+
+
+def rules(server: Neo4j) -> list[str]:
+    """Names of the users' constraints and indexes, without token lookup."""
+    rows = server.query("SHOW INDEXES YIELD name, type, labelsOrTypes WHERE type <> 'LOOKUP' RETURN *")
+    return sorted(row["name"] for row in rows if not row["labelsOrTypes"][0].startswith("__Neo4jDR"))
 
 
 def waits(world: World, name: str, reason: str, words: str) -> None:

@@ -90,3 +90,6 @@ def test_a_segment_altered_by_hand_closes_the_window_and_a_new_base_opens_it(dr:
     assert archive(dr, "verify").returncode == 0, "an older version was brought back"
     assert recovery(dr)["gaps"] == []
     assert dr.condition("ArchiveHealthy")["reason"] == "Intact"
+    dr.operator.kill9()
+    nobody = archive(dr, "verify")
+    assert (nobody.returncode, "no operator" in nobody.stderr) == (3, True), nobody.stderr
