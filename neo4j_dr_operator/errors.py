@@ -290,7 +290,8 @@ class SameDatabase(ReplicationError):
 
 
 class UnsupportedIds(ReplicationError):
-    """Internal identifiers that the flat element map, or a scan by ranges, cannot hold."""
+    """Internal identifiers that the flat element map, or a scan by ranges, cannot hold: those of relationships in the
+    block format have high bits (Operations Manual, store formats: Enterprise's default from 5.22 on)."""
 
     reason = "UnsupportedIds"
 

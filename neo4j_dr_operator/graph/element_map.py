@@ -42,7 +42,8 @@ def _reserve(sizes: Sequence[int]) -> mmap.mmap:
 class FlatMap:
     """Source id -> target id of one kind of element, with an undo log for the transaction under way.
 
-    A slot holds target id + 1; 0 means none. Raises :class:`UnsupportedIds` for ids beyond the reserved slots.
+    A slot holds target id + 1; 0 means none. Raises :class:`UnsupportedIds` for ids beyond the reserved slots, of either
+    side: after a promotion the map is turned round.
     """
 
     def __init__(self, sizes: Sequence[int] = _SIZES) -> None:
@@ -64,6 +65,7 @@ class FlatMap:
         if not len(sources):
             return
         self._check(sources)
+        self._check(targets)
         self._undo.append((sources, self._slots[sources]))
         self._slots[sources] = targets + 1
         self._changed[sources // SLICE] = True

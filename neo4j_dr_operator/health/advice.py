@@ -45,6 +45,8 @@ ADVICE = {
     "NotSupported": "use Neo4j Enterprise 5.23 or newer",
     "TargetNotEmpty": "empty that database, or name another cluster: what it holds is never overwritten",
     "SameDatabase": "let the two clusters be two databases: look at {origin}",
+    "UnsupportedIds": "keep that database in the aligned format (db.format=aligned, neo4j-admin database copy "
+    "--to-format=aligned): in the block format internal ids are not dense",
     "StorageFailed": "kill the server, give its disk room, then start it",
     "WorkerNotStarted": "give the operator more processes, file descriptors or memory: it goes on by itself",
     "ReadOnlyRefused": "make the database writable: somebody else has made it read-only",

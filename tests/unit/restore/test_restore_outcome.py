@@ -14,7 +14,14 @@ from neo4j_dr_operator.restore import outcome
 from neo4j_dr_operator.restore.refusals import RestoreRefused
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 
-FINAL = {"TargetNotEmpty", "ChangeCaptureDisabled", "NotSupported", "SameDatabase", "WorkerNotStarted"}
+FINAL = {
+    "TargetNotEmpty",
+    "ChangeCaptureDisabled",
+    "NotSupported",
+    "SameDatabase",
+    "UnsupportedIds",
+    "WorkerNotStarted",
+}
 """What has advice elsewhere and is final here: it is a refusal, or cannot come up."""
 
 
