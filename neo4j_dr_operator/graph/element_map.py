@@ -42,8 +42,8 @@ def _reserve(sizes: Sequence[int]) -> mmap.mmap:
 class FlatMap:
     """Source id -> target id of one kind of element, with an undo log for the transaction under way.
 
-    A slot holds target id + 1; 0 means none. Raises :class:`UnsupportedIds` for ids beyond the reserved slots, of either
-    side: after a promotion the map is turned round.
+    A slot holds target id + 1; 0 means none. Raises :class:`UnsupportedIds` for ids beyond the reserved slots, on
+    either side: after a promotion the map is turned round.
     """
 
     def __init__(self, sizes: Sequence[int] = _SIZES) -> None:

@@ -154,8 +154,8 @@ def attached(segments: int, contents: int, amendments: int) -> tuple[int, int]:
 
 
 def pruned(snapshots: int, segments: int, contents: int, amendments: int) -> tuple[int, int]:
-    """Gets and lists of what deletes behind it: the note and every manifest; snapshots, chunks, amendments, notes of the
-    schema, epochs and segments. What is deleted costs nothing at most stores."""
+    """Gets and lists of what deletes behind it: the note and every manifest; snapshots, chunks, amendments, notes of
+    the schema, epochs and segments. What is deleted costs nothing at most stores."""
     return 1 + snapshots, pages(snapshots) + pages(contents) + pages(amendments) + 2 + pages(segments)
 
 
