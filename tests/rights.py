@@ -43,13 +43,23 @@ class Call:
 
 
 def _calls(path: Path) -> Iterator[Call]:
-    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tuples = {
+        ast.unparse(node.targets[0]): node.value.elts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
+    }
+    for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for node in ast.walk(function):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func).rpartition(".")[2]
-                yield Call(name, [*node.args, *(each.value for each in node.keywords)], function.name, function)
+                arguments: list[ast.expr] = []
+                for each in node.args:  # `*where`: what the tuple of that name is made of
+                    starred = ast.unparse(each.value) if isinstance(each, ast.Starred) else None
+                    arguments += tuples.get(starred, [each]) if starred else [each]
+                yield Call(name, [*arguments, *(each.value for each in node.keywords)], function.name, function)
 
 
 def _package() -> list[Call]:
@@ -84,7 +94,7 @@ def _meant(call: Call, package: list[Call]) -> set[str]:
     named = _kinds(node for each in call.arguments for node in ast.walk(each))
     named = named or _kinds(ast.walk(call.around))
     callers = [other for other in package if other.name == call.function]
-    return named or {kind for other in callers for kind in _kinds(iter(other.arguments))}
+    return named or {kind for other in callers for each in other.arguments for kind in _kinds(ast.walk(each))}
 
 
 @functools.cache
@@ -93,7 +103,7 @@ def used() -> frozenset[Right]:
     methods, package = _methods(), _package()
     found: set[Right] = set()
     for call in package:
-        about_a_kind = "GROUP" in (ast.unparse(each) for each in call.arguments)
+        about_a_kind = not {"GROUP", "group"}.isdisjoint(ast.unparse(each) for each in call.arguments)
         if call.name == "event" and about_a_kind:
             found |= {(kinds.GROUP, plural, verb) for plural in _meant(call, package) for verb in ("list", "watch")}
         elif call.name in methods:
