@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lab import S3, ControlPlane, Neo4j, builds
+from lab.process import RUN_VARIABLE
 from lab.proxy import Proxy
 from tests.scenario import leaks
 from tests.scenario.leaks import Evidence
@@ -61,10 +62,16 @@ class Operator:
             self.seen.update(leaks.process_texts(self.process.pid))
 
     def start(self, **environment: str) -> Operator:
-        """Start it; returns at once."""
+        """Start it; returns at once. It belongs to the lab's run: it ends with that, also where a test is killed."""
         command = [sys.executable, "-m", "neo4j_dr_operator", "run", "--namespace", self._namespace]
         command += ["--metrics-port", str(self.port), "--log-level", self.level]
-        settings = {**os.environ, "KUBECONFIG": str(self._plane.kubeconfig), "PYTHONPATH": str(ROOT), **environment}
+        settings = {
+            **os.environ,
+            RUN_VARIABLE: str(self._plane.run.path),
+            "KUBECONFIG": str(self._plane.kubeconfig),
+            "PYTHONPATH": str(ROOT),
+            **environment,
+        }
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, env=settings, cwd=ROOT)
         return self
