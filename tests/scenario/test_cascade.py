@@ -76,12 +76,13 @@ def cluster(site: str, database: Neo4j) -> dict[str, Any]:
     }
 
 
-def with_ap(printed: dict[str, Any]) -> dict[str, Any]:
-    """The guide's resource with a fourth region, which follows the third; whoever loses its place is filled anew."""
+def with_ap(printed: dict[str, Any], source: str = REGIONS[EU]) -> dict[str, Any]:
+    """The guide's resource with a fourth region, which follows the third, or another ``source``; whoever loses its
+    place is filled anew."""
     spec = printed["spec"]
     item = {"name": AP, "clusterRef": CLUSTERS[AP], "region": REGIONS[AP]}
     topology = spec["replication"]["topology"]
-    edge = {"region": REGIONS[AP], "source": REGIONS[EU]}
+    edge = {"region": REGIONS[AP], "source": source}
     longer = {**topology, "secondaries": [*topology["secondaries"], edge]}
     more = {
         "secondaryClusters": [*spec["secondaryClusters"], item],
@@ -202,6 +203,57 @@ def test_the_guides_cascade(regions: World, writer: Writer, active: list[str]) -
     everywhere(regions, "RETURN EXISTS { (:Later {uid: 1}) } AS there", "primary", EU)
     assert regions.sites[AP].query("RETURN EXISTS { (:After) } AND NOT EXISTS { (:Later) } AS there")[0]["there"]
     assert series(regions, "standby_ready", AP) not in regions.metrics()
+
+
+def test_two_standbys_follow_one(regions: World, writer: Writer, active: list[str]) -> None:
+    """A tree: two children of one standby, each with a link of its own. One child's death is nothing to the other;
+    their parent's is both's, and both go on behind it when it is the primary."""
+    primary, west = regions.sites["primary"], regions.sites["secondary"]
+    primary.query("UNWIND range(1, 400) AS i CREATE (:Person {uid: i})-[:KNOWS {uid: i}]->(:Pet {uid: -i})")
+    regions.apply(with_ap(yaml.safe_load(manifest("multi-region setup")), REGIONS["secondary"]))
+    regions.operator.start()
+    for child in (EU, AP):
+        assert await_standby(regions, child, True, "Following")["source"] == "secondary"
+    writer.resume()
+    assert len(regions.operator.workers()) == 3
+
+    # one child dies: its sister goes on, and so does the link that both hang on
+    regions.sites[EU].kill9()
+    await_standby(regions, EU, False)
+    primary.query("CREATE (:Without {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:Without {uid: 1}) } AS there", "secondary", AP)
+    assert standby(regions, AP)["failoverReady"] is True
+    regions.sites[EU].start()
+    await_standby(regions, EU, True, "Following")
+
+    # their parent dies, and comes back
+    west.kill9()
+    for child in (EU, AP):
+        await_standby(regions, child, False, "SourceDown")
+    west.start()
+    for child in (EU, AP):
+        await_standby(regions, child, True, "Following")
+
+    # every worker dies, and their parent becomes the primary
+    for pid in regions.operator.workers():
+        os.kill(pid, signal.SIGKILL)
+    for child in (EU, AP):
+        await_standby(regions, child, True, "Following")
+    writer.pause()
+    regions.request("secondary")
+    regions.settled("secondary")
+    active[0] = "secondary"
+    writer.resume()
+    west.query("CREATE (:After {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU, AP)
+    for child in (EU, AP):
+        assert await_standby(regions, child, True)["source"] == "secondary"
+    log = writer.stop()
+    for database in regions.sites.values():
+        wait_for("everything acknowledged is here", lambda d=database: not missing(log, d), 60, 0.2)
+    assert len(log.acknowledged) > 20
+    for database in (primary, regions.sites[EU], regions.sites[AP]):
+        assert_equal(west.query, database.query)
 
 
 def series(of: World, name: str, item: str) -> str:
