@@ -76,9 +76,10 @@ CALLS = Calls()
 
 
 def name(what: str) -> str:
-    """The call's name, stable from run to run: the functions that led to it, and the statement's own name."""
+    """The call's name, the same in every run of the same code: the functions that led to it, each with the line that it
+    was at, and the statement's own name."""
     frames = list(_frames(sys._getframe(1)))
-    chain = [f"{_module(frame)}.{frame.f_code.co_name}" for frame in reversed(frames)]
+    chain = [f"{_module(frame)}.{frame.f_code.co_name}:{frame.f_lineno}" for frame in reversed(frames)]
     statement = what if what.isupper() and what.isalpha() else _named(what, frames)
     return " > ".join([*chain, statement])
 
