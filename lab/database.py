@@ -269,9 +269,9 @@ class Neo4j(Component):
         self.query("CALL lab.cdc.configure({mode: 'OFF', refuse: []})")
         self.query("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS")
         for row in self.query("SHOW CONSTRAINTS YIELD name"):
-            self.query(f"DROP CONSTRAINT `{row['name']}`")
+            self.query(f"DROP CONSTRAINT {_quoted(row['name'])}")
         for row in self.query("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'"):
-            self.query(f"DROP INDEX `{row['name']}`")
+            self.query(f"DROP INDEX {_quoted(row['name'])}")
         self.query("CALL lab.cdc.configure({mode: 'FULL', keepTx: 9223372036854775807})")
 
     def _elements(self) -> int:
@@ -280,6 +280,11 @@ class Neo4j(Component):
             " RETURN sum(c) AS total"
         )
         return int(counts[0]["total"])
+
+
+def _quoted(name: str) -> str:
+    """In backticks; Cypher decodes ``\\uXXXX`` in them, so a backslash is written as one."""
+    return "`" + name.replace("\\", r"\u005C").replace("`", "``") + "`"
 
 
 def initial_password(password: str) -> str:

@@ -307,7 +307,7 @@ def test_a_failover_is_not_crossed_without_a_snapshot_behind_it(
         assert report["epoch"] == (1 if side == "before" else 2), "what a refusal names can be restored"
     source.query("CREATE (:A {uid: 4})")
     second.shipped()
-    assert restore(name="two", point={"end": True}).done()["nodes"] == 4
+    assert restore(name="two", point={"end": True}, overwrite=True).done()["nodes"] == 4
     same(source, target)
 
 
