@@ -91,10 +91,9 @@ class FakeApi:
         name: str,
         status: Mapping[str, Any],
         over: str,
-        uid: str,
     ) -> dict[str, Any]:
         meta = self._found(plural, name)["metadata"]
-        if (meta["resourceVersion"], meta["uid"]) != (over, uid):
+        if meta["resourceVersion"] != over:
             raise Conflict("changed")
         stored = self.change(plural, name, status=status)
         if plural == RECOVERY:

@@ -189,7 +189,7 @@ class StatusWriter:
             return True
         for _ in range(5):
             try:
-                stored = await self._api.patch_status(*self._where, status, self._version, self._uid)
+                stored = await self._api.patch_status(*self._where, status, self._version)
                 break
             except (Conflict, NotFound):
                 self._know(await same(self._api, *self._where, self._uid))
@@ -229,7 +229,7 @@ class StatusWriter:
             return True
         try:
             stored = await self._api.patch_status(
-                GROUP, VERSION, CLUSTER.plural, self._namespace, name, status, known.version, known.uid
+                GROUP, VERSION, CLUSTER.plural, self._namespace, name, status, known.version
             )
         except (Conflict, NotFound):
             try:

@@ -22,7 +22,7 @@ async def store(api: ResourceApi, kind: Kind, body: Mapping[str, Any], status: M
     meta = body["metadata"]
     where = GROUP, VERSION, kind.plural, meta["namespace"], meta["name"]
     try:
-        await api.patch_status(*where, status, meta["resourceVersion"], meta["uid"])
+        await api.patch_status(*where, status, meta["resourceVersion"])
     except (Conflict, NotFound):
         return False
     return True

@@ -83,13 +83,13 @@ class Kube:
         name: str,
         status: Mapping[str, Any],
         resource_version: str,
-        uid: str,
     ) -> dict[str, Any]:
-        """Merge `status` into the status subresource, if the object is still that of `uid` at `resource_version`.
+        """Merge `status` into the status subresource, if the object is still at `resource_version`.
 
-        Returns the object as stored. Raises Conflict when somebody else was first, or it is another one's.
+        Returns the object as stored. Raises Conflict when somebody else was first, or it was made again: no version of
+        an object is one of its successor's.
         """
-        body = {"metadata": {"resourceVersion": resource_version, "uid": uid}, "status": dict(status)}
+        body = {"metadata": {"resourceVersion": resource_version}, "status": dict(status)}
         stored: dict[str, Any] = await self._call(
             lambda: self._custom.patch_namespaced_custom_object_status(
                 group, version, namespace, plural, name, body, _content_type=MERGE, _request_timeout=self._timeout

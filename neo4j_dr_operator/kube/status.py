@@ -28,9 +28,8 @@ class StatusApi(Objects, Protocol):
         name: str,
         status: Mapping[str, Any],
         resource_version: str,
-        uid: str,
     ) -> dict[str, Any]:
-        """Merge the status over the given version of the object of that uid. Raises Conflict, NotFound."""
+        """Merge the status over the given version, which no successor of the object has. Raises Conflict, NotFound."""
         ...
 
     async def event(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:

@@ -112,9 +112,7 @@ class StatusKeeper:
                 return False
             where = GROUP, VERSION, RESTORE.plural, self._namespace, self._name
             try:
-                stored = await self._api.patch_status(
-                    *where, status, self.body["metadata"]["resourceVersion"], self._uid
-                )
+                stored = await self._api.patch_status(*where, status, self.body["metadata"]["resourceVersion"])
                 self.update(stored)
                 self._told = time.monotonic()
                 return True

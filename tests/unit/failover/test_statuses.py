@@ -78,8 +78,8 @@ class Api:
         self.written: list[dict[str, Any]] = []
 
     async def patch_status(self, *told: Any) -> dict[str, Any]:
-        self.written.append(told[-3])
-        return {"metadata": {"resourceVersion": "9"}, "status": told[-3]}
+        self.written.append(told[-2])
+        return {"metadata": {"resourceVersion": "9"}, "status": told[-2]}
 
 
 @pytest.mark.parametrize(("uid", "writes"), [("old", 0), ("new", 1), (None, 1)])

@@ -25,10 +25,10 @@ class Api:
         self.body, self.stored = body, asyncio.Event()
 
     async def patch_status(self, *where: str) -> dict[str, Any]:
-        status: Mapping[str, Any] = where[-3]  # type: ignore[assignment]
+        status: Mapping[str, Any] = where[-2]  # type: ignore[assignment]
         merged = {**self.body["status"], **status}
         self.body["status"] = {key: value for key, value in merged.items() if value is not None}
-        self.body["metadata"]["resourceVersion"] = str(int(where[-2]) + 1)
+        self.body["metadata"]["resourceVersion"] = str(int(where[-1]) + 1)
         self.stored.set()
         return self.body
 
