@@ -117,7 +117,9 @@ def sweep() -> list[Path]:
             if found is None or not (found[0].alive or found[1]):
                 end(path)
                 swept.append(path)
-        for old in sorted(cache.folder("logs").iterdir())[:-LOGS_KEPT]:
+        alive = {path.name for path in cache.folder("runs").iterdir()}
+        past = sorted(path for path in cache.folder("logs").iterdir() if path.name not in alive)
+        for old in past[:-LOGS_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         for old in cache.folder("tmp").iterdir():
             if time.time() - old.stat().st_mtime > SCRATCH_AGE:  # of a build that was killed
