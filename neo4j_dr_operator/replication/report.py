@@ -76,7 +76,8 @@ class Status:
     """What the threads of a worker know; each field has one writer. Times: seconds since 1970.
 
     ``head``: the source's newest transaction, as seen within the last second or two, None while the way is lost;
-    ``received``: bytes read from the source; ``schema_seen``: how often the schemas were compared.
+    ``received``: bytes read from the source; ``schema_seen``: how often in a row the schemas were compared
+    with nothing left that has to wait for the copy.
     """
 
     epoch: int

@@ -280,6 +280,8 @@ class SchemaKeeper(threading.Thread):
             if self._refused.is_set():
                 self._refused.clear()
                 held = {key: rule for key, rule in source.rules.items() if source.since[rule] <= at.cursor_tx}
+                if any(rule.kind == CONSTRAINT and key not in held for key, rule in source.rules.items()):
+                    self._status.schema_seen = 0  # before one goes: nobody takes the schemas for compared meanwhile
                 suspend(self._target, self._link, self._epoch, held)
             problems, waiting = carry(source, self._target, self._link, self._epoch, self._past)
         except errors.DrError as error:
@@ -290,6 +292,7 @@ class SchemaKeeper(threading.Thread):
         self._wanted = source
         self._status.schema = Problem("SchemaDiffers", "; ".join(problems)[:SAID]) if problems else None
         if waiting:
+            self._status.schema_seen = 0
             return BEHIND
         self._status.schema_seen += 1
         return PERIOD
