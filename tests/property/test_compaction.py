@@ -181,7 +181,7 @@ class Worker:
             fresh = {self._dice.randrange(TOP) for _ in range(self._dice.randrange(4))} - used
             sources = np.array([*fresh, *gone.tolist()[:1]], np.int64)
             sources = np.unique(sources)  # an id that was given up comes back at once, for another element
-            targets = np.array([self._dice.randrange(1 << 40) for _ in sources], np.int64)
+            targets = np.array([self._dice.randrange(TOP) for _ in sources], np.int64)
             part.drop(gone)
             part.put(sources, targets)
             drops.append(gone)
