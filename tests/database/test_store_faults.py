@@ -221,12 +221,13 @@ class Deaths:
 def sort(key: str) -> str:
     """What an object of an archive is."""
     name = key.rpartition("/")[2]
-    kinds = ("snapshots", "chunks", "amendments")
+    kinds = ("snapshots", "chunks", "amendments", "schema")
     return next((kind for kind in kinds if f"/{kind}/" in key), "segment" if name.endswith(".seg") else name)
 
 
 def test_a_shipper_may_die_at_every_put(source: Neo4j, store: Store, way: Store, faulty: Faulty, ship: Ship) -> None:
-    """From an empty bucket on: the format's mark, the segment that opens the epoch, segments, the watermark."""
+    """From an empty bucket on: the format's mark, the segment that opens the epoch, a note of the schema, segments, the
+    watermark."""
     deaths, lives = Deaths(faulty, 2), 0
     start = source.query("CALL db.cdc.current()")[0]["id"]
     for lives in range(1, 40):
@@ -239,7 +240,7 @@ def test_a_shipper_may_die_at_every_put(source: Neo4j, store: Store, way: Store,
         faulty.asked.clear()
     transactions, *_ = the_same(source, store)
     print(f"{len(deaths.struck)} deaths in {lives} lives: {sorted(deaths.struck)}; {transactions} transactions")
-    assert {kind for kind, *_ in deaths.struck} == {"archive.json", "segment", "watermark.json"}
+    assert {kind for kind, *_ in deaths.struck} == {"archive.json", "segment", "schema", "watermark.json"}
     assert len(deaths.struck) == lives - 1 >= 2 * 4
 
 
