@@ -136,11 +136,14 @@ def snapshot(session: neo4j.Session) -> dict[str, Any]:
 
 
 def used_before(source: Neo4j) -> set[int]:
-    """Make nodes and delete them; their ids, which are handed out again once the server has been started anew."""
+    """Make nodes and delete them; their ids, which a server started anew hands out again: once it has looked for what
+    is free, which it does beside its work."""
     ids = source.query("UNWIND range(1, 3000) AS i CREATE (n:Gone)-[:R]->(n) RETURN collect(id(n)) AS ids")[0]["ids"]
     source.query("MATCH (n:Gone) DETACH DELETE n")
     source.stop()
     source.start()
+    probe = "CREATE (n:Gone) WITH n, id(n) AS id DELETE n RETURN id"
+    wait_for("an id used again", lambda: source.query(probe)[0]["id"] in ids, 60)
     return set(ids)
 
 
