@@ -38,6 +38,7 @@ from neo4j_dr_operator.replication.seed import Start, reached
 from neo4j_dr_operator.replication.stream import SourceFailure, from_source
 from neo4j_dr_operator.shipping import schema_watch
 from neo4j_dr_operator.shipping.chain import Chain, Tail
+from neo4j_dr_operator.shipping.present import present
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 from neo4j_dr_operator.shipping.segment import Segment
 from neo4j_dr_operator.shipping.shipper import MARGIN_MILLIS
@@ -51,7 +52,6 @@ POINTS = ("attached", "chunk", "stored", "scanned", "manifest", "done")
 """Where a test can have the process killed: before the scan, before and after a chunk is put, after the scan, right
 before the manifest is put and right after."""
 
-_CLOCK = "CALL db.cdc.current() YIELD id RETURN id, timestamp()"
 _QUERIES: dict[Kind, tuple[str, str]] = {"nodes": (scan.NODES, "4"), "relationships": (scan.RELATIONSHIPS, "5")}
 T = TypeVar("T")
 
@@ -148,12 +148,7 @@ class Snapshot:
     def _begin(self) -> tuple[Start, int]:
         """Where the scan begins, and the source's clock after that (ms since 1970)."""
         start = Start.of(self._source)
-        return start, self._look()[1]
-
-    def _look(self) -> tuple[Position, int]:
-        with from_source():
-            text, clock = self._source.row(_CLOCK, leading=True)  # behind what any member has shown
-        return Position.decode(text), clock
+        return start, present(self._source)[1]
 
     @contextmanager
     def _reading(self, start: Position) -> Iterator[Reader]:

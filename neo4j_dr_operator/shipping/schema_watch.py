@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 
 from neo4j_dr_operator.graph.bolt_sync import Database
-from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication import schema
 from neo4j_dr_operator.replication.stream import from_source
 from neo4j_dr_operator.shipping.chain import Chain
 from neo4j_dr_operator.shipping.config import ShipperConfig
+from neo4j_dr_operator.shipping.present import present
 from neo4j_dr_operator.shipping.schema import PERIOD, SchemaNote, SchemaRef
-
-_CLOCK = "CALL db.cdc.current() YIELD id RETURN id, timestamp()"
 
 
 def rules(database: Database) -> tuple[SchemaRef, ...]:
@@ -52,9 +50,7 @@ class SchemaWatch:
         """
         self._due = time.monotonic() + PERIOD
         found = rules(self._source)
-        with from_source():
-            text, clock = self._source.row(_CLOCK)
-        position = Position.decode(text)
+        position, clock = present(self._source)
         if self._known == (position.database, found):
             return None
         config = self._config

@@ -17,10 +17,11 @@ from neo4j_dr_operator.replication.changes import Chunk
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.replication.reader import LOCKED_OUT, RETRIED, Reader
 from neo4j_dr_operator.replication.report import Problem
-from neo4j_dr_operator.replication.stream import SourceFailure, from_source
+from neo4j_dr_operator.replication.stream import SourceFailure
 from neo4j_dr_operator.shipping.chain import Chain, NotEncrypted, SegmentConflict, Tail
 from neo4j_dr_operator.shipping.config import ShipperConfig
 from neo4j_dr_operator.shipping.opening import OpenSegment, without_transactions
+from neo4j_dr_operator.shipping.present import decoded, present
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, VersionUnknown
 from neo4j_dr_operator.shipping.schema_watch import SchemaWatch
 from neo4j_dr_operator.shipping.segment import Segment, Start
@@ -43,8 +44,6 @@ POINTS = ("attached", "read", "put", "stored")
 """Where a test can have the process killed: after attaching, with transactions in the open segment, right before a put
 is sent, right after its answer."""
 
-_CLOCK = "CALL db.cdc.current() YIELD id RETURN id, timestamp()"
-
 
 class Shipper:
     """One archive at one epoch, by the main thread of its process."""
@@ -52,7 +51,7 @@ class Shipper:
     def __init__(self, config: ShipperConfig, status: ShipperStatus, faults: Faults) -> None:
         """Nothing is sent yet. Raises errors of the configuration."""
         self._config, self._status, self._faults = config, status, faults
-        self._start = None if config.start is None else _decoded(config.start)
+        self._start = None if config.start is None else decoded(config.start)
         self._source = Database(config.source)
         bucket = Bucket(config.destination, config.timeout, config.encryption)
         status.traffic = bucket.traffic
@@ -165,13 +164,13 @@ class Shipper:
             return
         owner = self._chain.owner()
         if owner is None or not owner.knows(resource, tail.position.database if tail else None):
-            self._chain.claim(resource, self._end_of_stream()[0].database)
+            self._chain.claim(resource, present(self._source)[0].database)
 
     def _open(self) -> Tail:
         """The first segment of the epoch: without transactions, it fixes where the epoch begins."""
         start, at = Start("promotion"), self._start
         if at is None:
-            start, at = Start("first"), self._end_of_stream()[0]
+            start, at = Start("first"), present(self._source)[0]
         return self._put(*without_transactions(self._config, 1, None, start, at, time.time()))
 
     def _open_behind(self, error: ArchiveBroken) -> Tail:
@@ -186,21 +185,12 @@ class Shipper:
 
     def _open_after_gap(self, tail: Tail, lost: Position) -> Tail:
         """A segment without transactions that says what is lost; the chain of checksums goes on."""
-        start, at = Start("gap", lost.text), self._end_of_stream()[0]
+        start, at = Start("gap", lost.text), present(self._source)[0]
         number = tail.number + 1
         opened = self._put(*without_transactions(self._config, number, tail.sha256, start, at, time.time()))
         self._losses = 0
         self._status.gap = number
         return opened
-
-    def _end_of_stream(self) -> tuple[Position, int]:
-        """The stream's current position, and the source's clock then (ms since 1970)."""
-        with from_source():
-            try:
-                text, clock = self._source.row(_CLOCK, leading=True)
-            except errors.NotSupported as error:
-                raise errors.ChangeCaptureDisabled("the source has no change data capture", code=error.code) from error
-        return _decoded(text), clock
 
     # -- going on --------------------------------------------------------------------------------------------------
 
@@ -313,7 +303,7 @@ class Shipper:
             return
         self._mark_at = time.monotonic() + self._config.interval
         try:
-            end, clock = self._end_of_stream()
+            end, clock = present(self._source)
             if end.tx == segment.cursor.tx and end.same_stream(segment.cursor):
                 segment.quiet(clock - MARGIN_MILLIS, time.time())
             self._chain.put_watermark(segment.tail)
@@ -350,7 +340,7 @@ class Shipper:
     def _goal(self) -> int:
         """The last transaction to ship when finishing: 0 when the source cannot say."""
         try:
-            return self._end_of_stream()[0].tx
+            return present(self._source)[0].tx
         except SourceFailure as error:
             self._status.source_problem = Problem.of(error)
             return 0
@@ -361,10 +351,3 @@ class Shipper:
             self._losses += 1
             if self._losses >= LOSSES:
                 self._lost = segment.cursor
-
-
-def _decoded(text: str) -> Position:
-    try:
-        return Position.decode(text)
-    except ValueError as error:
-        raise errors.ConfigInvalid(f"a position that cannot be read: {error}") from error
