@@ -130,6 +130,17 @@ def writer(regions: World, active: list[str]) -> Iterator[Writer]:
     made.stop()
 
 
+def hand_over(regions: World, writer: Writer, active: list[str]) -> None:
+    """The second region becomes the primary, and what is written there comes to every other one."""
+    writer.pause()  # an old primary that follows is open, and a client that goes on there alters it
+    regions.request("secondary")
+    regions.settled("secondary")
+    active[0] = "secondary"
+    writer.resume()
+    regions.sites["secondary"].query("CREATE (:After {uid: 1})")
+    everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU, AP)
+
+
 def test_the_guides_cascade(regions: World, writer: Writer, active: list[str]) -> None:
     """The manifest as printed; a chain that grows and shrinks; a switchover; deaths along the chain."""
     primary, west = regions.sites["primary"], regions.sites["secondary"]
@@ -170,13 +181,7 @@ def test_the_guides_cascade(regions: World, writer: Writer, active: list[str]) -
     assert not regions.sites[EU].query(again)[0]["there"]
 
     # the second region takes over; the third goes on following it, the fourth the third
-    writer.pause()  # an old primary that follows is open, and a client that goes on there alters it
-    regions.request("secondary")
-    regions.settled("secondary")
-    active[0] = "secondary"
-    writer.resume()
-    west.query("CREATE (:After {uid: 1})")
-    everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU, AP)
+    hand_over(regions, writer, active)
     assert (await_standby(regions, EU, True)["source"], standby(regions, WEST)["state"]) == ("secondary", "active")
     wait_for("the epoch came down", lambda: cluster_status(regions, AP).get("epoch") == 2, 30)
 
@@ -239,13 +244,7 @@ def test_two_standbys_follow_one(regions: World, writer: Writer, active: list[st
         os.kill(pid, signal.SIGKILL)
     for child in (EU, AP):
         await_standby(regions, child, True, "Following")
-    writer.pause()
-    regions.request("secondary")
-    regions.settled("secondary")
-    active[0] = "secondary"
-    writer.resume()
-    west.query("CREATE (:After {uid: 1})")
-    everywhere(regions, "RETURN EXISTS { (:After {uid: 1}) } AS there", "primary", EU, AP)
+    hand_over(regions, writer, active)
     for child in (EU, AP):
         assert await_standby(regions, child, True)["source"] == "secondary"
     log = writer.stop()

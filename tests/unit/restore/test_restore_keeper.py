@@ -8,53 +8,36 @@ from typing import Any
 
 import pytest
 
-from neo4j_dr_operator.errors import Conflict, Gone, KubernetesUnreachable
+from neo4j_dr_operator.api.kinds import RESTORE
+from neo4j_dr_operator.errors import Gone, KubernetesUnreachable
 from neo4j_dr_operator.restore import publish
 from neo4j_dr_operator.restore.keeper import StatusKeeper
+from tests.fake_api import FakeApi
 
 REPORT = {"state": "replaying", "percent": 10, "positionTx": 1, "restoredTo": None, "error": None}
 
 
-class Server:
-    """One object with optimistic locking, and the events about it."""
+class Server(FakeApi):
+    """An API server that holds one restore, and can be silent."""
 
     def __init__(self) -> None:
-        meta = {"namespace": "ns", "name": "r", "uid": "u1", "generation": 1, "resourceVersion": "1"}
-        self.body: dict[str, Any] = {"metadata": meta, "spec": {}}
+        super().__init__()
+        self.create(RESTORE.plural, "r", {})
         self.writes: list[Mapping[str, Any]] = []
         self.events: list[tuple[str, str]] = []
         self.silent = False
 
-    def touched(self, **status: Any) -> None:
-        """Somebody else writes."""
-        meta = self.body["metadata"]
-        version = str(int(meta["resourceVersion"]) + 1)
-        kept = {**(self.body.get("status") or {}), **status}
-        self.body = {**self.body, "metadata": {**meta, "resourceVersion": version}, "status": publish._known(kept)}
+    @property
+    def body(self) -> dict[str, Any]:
+        """The restore as it is stored."""
+        return self.objects[RESTORE.plural, "r"]
 
-    async def secret(self, namespace: str, name: str) -> dict[str, str]:
-        raise AssertionError("no Secret is needed")
-
-    async def get(self, *_: str) -> dict[str, Any]:
-        return self.body
-
-    async def patch_status(
-        self,
-        group: str,
-        version: str,
-        plural: str,
-        namespace: str,
-        name: str,
-        status: Mapping[str, Any],
-        over: str,
-    ) -> dict[str, Any]:
+    async def patch_status(self, *args: Any) -> dict[str, Any]:
         if self.silent:
             raise KubernetesUnreachable("no answer")
-        if over != self.body["metadata"]["resourceVersion"]:
-            raise Conflict("changed")
-        self.writes.append(status)
-        self.touched(**status)
-        return self.body
+        stored = await super().patch_status(*args)
+        self.writes.append(args[-2])
+        return stored
 
     async def event(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
         if self.silent:
@@ -95,7 +78,7 @@ def test_somebody_else_was_faster() -> None:
     async def run() -> Server:
         server = Server()
         keeper = StatusKeeper(server, server.body)
-        server.touched(message="somebody's")
+        server.change(RESTORE.plural, "r", status={"message": "somebody's"})
         await keeper.end_badly("PointInGap", "there is a gap", None)
         keeper.update({"metadata": {"resourceVersion": "1"}})
         assert publish.ended(keeper.status), "an older event changes nothing"
@@ -125,8 +108,8 @@ def test_a_successor_of_the_same_name_is_left_alone() -> None:
     async def run() -> Server:
         server = Server()
         keeper = StatusKeeper(server, server.body)
-        meta = {**server.body["metadata"], "uid": "u2", "resourceVersion": "9"}
-        server.body = {**server.body, "metadata": meta}
+        server.delete(RESTORE.plural, "r")
+        server.create(RESTORE.plural, "r", {})
         with pytest.raises(Gone):
             await keeper.end_badly("PointInGap", "there is a gap", None)
         with pytest.raises(Gone):
