@@ -9,7 +9,7 @@ from typing import Any
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
 from neo4j_dr_operator.errors import Conflict, NotFound, NotServed
-from neo4j_dr_operator.failover.statuses import without_nulls
+from neo4j_dr_operator.reporting.statuses import without_nulls
 
 NAMESPACE = "production"
 RECOVERY = DISASTER_RECOVERY.plural

@@ -104,7 +104,7 @@ class Snapshot:
             self._settle(0)
             self._faults.at("scanned")
             self._status.become("catching-up")
-            barrier, now = self._asked(self._look)
+            barrier, now = self._asked(lambda: present(self._source))
             self._catch_up(reader, amendments, max(barrier.tx, _known_tx(tail, start.position)))
         amendments.close()
         first = start.position.commit_millis
@@ -254,7 +254,7 @@ class Snapshot:
 
     def _manifest(self, start: Start, amendments: Amendments, latest: int, covered: int) -> Manifest:
         """See :class:`Manifest` for the two times."""
-        self._asked(self._look)  # so that whoever answers has got there
+        self._asked(lambda: present(self._source))  # so that whoever answers has got there
         rules = self._asked(lambda: schema_watch.rules(self._source))
         config, wished = self._config, self._config.encryption
         return Manifest(

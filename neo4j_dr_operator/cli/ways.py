@@ -16,9 +16,9 @@ from neo4j_dr_operator.cli.command import Exit, Failure
 from neo4j_dr_operator.cli.facts import Snapshot, cluster_names
 from neo4j_dr_operator.cluster.endpoint import FORBIDDEN, resolve, resolve_follower
 from neo4j_dr_operator.errors import KubernetesError
-from neo4j_dr_operator.failover.secondaries import pair_of, regions_of
 from neo4j_dr_operator.failover.state import SITES
 from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.standbys.secondaries import pair_of, regions_of
 
 if TYPE_CHECKING:
     from neo4j_dr_operator.kube.user import UserKube

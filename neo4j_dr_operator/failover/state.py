@@ -1,7 +1,7 @@
 """The machine's own state: what is kept in `status.control` and nowhere else.
 
-Conditions, phase and columns are projections of it (`report.py`); nothing is ever read back from them. CloudNativePG
-lost its demotion token twice by using conditions as the store (issues 6317, 11074).
+Conditions, phase and columns are projections of it (`reporting/report.py`); nothing is ever read back from them.
+CloudNativePG lost its demotion token twice by using conditions as the store (issues 6317, 11074).
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class ControlState(Record):
 
     `secondary`: which of several standbys is the site of that name, from the first epoch on; empty with only one.
 
-    `keeping`: backups; the machine passes it on (`keeping.py` decides).
+    `keeping`: backups; the machine passes it on (`archives/keeping.py` decides).
     """
 
     epoch: int = 0

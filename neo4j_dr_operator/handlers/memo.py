@@ -10,11 +10,11 @@ from typing import Any
 
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY, RESTORE
 from neo4j_dr_operator.errors import KubernetesError
-from neo4j_dr_operator.failover.controller import Api, RecoveryController, Wiring
-from neo4j_dr_operator.failover.holds import Holds
 from neo4j_dr_operator.handlers.presence import Known, Presence
 from neo4j_dr_operator.handlers.unattended import let_go
 from neo4j_dr_operator.metrics import Metrics
+from neo4j_dr_operator.recovery.controller import Api, RecoveryController, Wiring
+from neo4j_dr_operator.recovery.holds import Holds
 from neo4j_dr_operator.restore.resource import World
 from neo4j_dr_operator.restore.restores import Restores, outlived
 

@@ -8,7 +8,7 @@ from typing import Any
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import Kind
 from neo4j_dr_operator.errors import Conflict, NotFound
-from neo4j_dr_operator.failover.statuses import ResourceApi, changes
+from neo4j_dr_operator.reporting.statuses import ResourceApi, changes
 
 
 async def store(api: ResourceApi, kind: Kind, body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:

@@ -16,10 +16,10 @@ from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.kinds import CLUSTER, DISASTER_RECOVERY
 from neo4j_dr_operator.errors import NotFound
-from neo4j_dr_operator.failover.publish import unattended_status
-from neo4j_dr_operator.failover.secondaries import clusters_named
-from neo4j_dr_operator.failover.statuses import ResourceApi
 from neo4j_dr_operator.handlers.own_status import store
+from neo4j_dr_operator.reporting.publish import unattended_status
+from neo4j_dr_operator.reporting.statuses import ResourceApi
+from neo4j_dr_operator.standbys.secondaries import clusters_named
 
 
 async def let_go(api: ResourceApi, body: Mapping[str, Any]) -> None:

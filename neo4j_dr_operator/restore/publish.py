@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from neo4j_dr_operator.api.conditions import Condition, set_condition
-from neo4j_dr_operator.failover.claim import Claim
+from neo4j_dr_operator.reporting.claim import Claim
 from neo4j_dr_operator.restore.outcome import PHASES
 from neo4j_dr_operator.restore.point import moment
 

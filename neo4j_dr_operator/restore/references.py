@@ -20,9 +20,9 @@ from neo4j_dr_operator.cluster.endpoint import (
     resolve_follower,
 )
 from neo4j_dr_operator.errors import NotFound
-from neo4j_dr_operator.failover.secondaries import LayoutRefused, pair_of, regions_of
 from neo4j_dr_operator.failover.state import SITES, Site
 from neo4j_dr_operator.restore.decision import Owner, owner_of
+from neo4j_dr_operator.standbys.secondaries import LayoutRefused, pair_of, regions_of
 
 Body = Mapping[str, Any]
 TIMEOUT = 10.0

@@ -21,12 +21,12 @@ from neo4j_dr_operator.api.kinds import RESTORE
 from neo4j_dr_operator.api.restore import RestoreSpec
 from neo4j_dr_operator.cluster.endpoint import FORBIDDEN, Resolved, Unresolved, resolve_s3
 from neo4j_dr_operator.errors import DatabaseError, DrError, Gone, KubernetesError, NotFound
-from neo4j_dr_operator.failover.holds import HeldByAnother, Holds
 from neo4j_dr_operator.failover.reseed import line
 from neo4j_dr_operator.failover.state import SITES
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
 from neo4j_dr_operator.health.advice import explain
 from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.recovery.holds import HeldByAnother, Holds
 from neo4j_dr_operator.restore import decision, outcome, publish
 from neo4j_dr_operator.restore.decision import Asked, Go, Held, Link, Look, LookFirst, Owner, Refused, Seen
 from neo4j_dr_operator.restore.inspection import inspect

@@ -17,15 +17,15 @@ from lab import ControlPlane, Lab
 from neo4j_dr_operator.api.base import GROUP, VERSION
 from neo4j_dr_operator.api.kinds import DISASTER_RECOVERY, KINDS
 from neo4j_dr_operator.errors import Conflict, Gone, NotServed
-from neo4j_dr_operator.failover import due
 from neo4j_dr_operator.failover.actions import Consume
-from neo4j_dr_operator.failover.desired import last_applied
 from neo4j_dr_operator.failover.requests import owner_of
-from neo4j_dr_operator.failover.statuses import StatusWriter
 from neo4j_dr_operator.handlers.memo import Memo
 from neo4j_dr_operator.kube.client import Kube
 from neo4j_dr_operator.kube.status import same
 from neo4j_dr_operator.metrics import Metrics
+from neo4j_dr_operator.recovery import due
+from neo4j_dr_operator.recovery.desired import last_applied
+from neo4j_dr_operator.reporting.statuses import StatusWriter
 from tests.bench.usage import cpu_seconds
 from tests.scenario.audit import Requests
 from tests.scenario.world import Operator, wait_for

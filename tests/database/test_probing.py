@@ -9,11 +9,11 @@ import pytest
 
 from lab import Lab, Neo4j
 from neo4j_dr_operator.cluster.endpoint import Resolved
-from neo4j_dr_operator.failover import site_runtime
-from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.health.verdict import Verdict
+from neo4j_dr_operator.recovery import site_runtime
+from neo4j_dr_operator.recovery.site_runtime import SiteRuntime
 
 INTERVAL, FAILURES = 0.8, 3
 

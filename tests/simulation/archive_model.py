@@ -5,8 +5,8 @@ from __future__ import annotations
 from model import Archived, Link, Unreachable, World
 
 from neo4j_dr_operator.failover.actions import DrainPlan
-from neo4j_dr_operator.failover.objectives import ShipPlan
 from neo4j_dr_operator.failover.view import DrainView
+from neo4j_dr_operator.reporting.objectives import ShipPlan
 
 BATCH = 15
 STORE_PATIENCE = 15.0

@@ -13,12 +13,12 @@ from worker_model import Worker
 from neo4j_dr_operator.failover.actions import Action, DrainPlan, LinkPlan
 from neo4j_dr_operator.failover.lease import Watch, grant
 from neo4j_dr_operator.failover.machine import decide
-from neo4j_dr_operator.failover.objectives import Objectives, ShipPlan, ship_plan
-from neo4j_dr_operator.failover.report import conditions
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
-from neo4j_dr_operator.failover.statuses import without_nulls
 from neo4j_dr_operator.failover.view import Now, Seen, WitnessView
 from neo4j_dr_operator.health.verdict import Probe, Verdict
+from neo4j_dr_operator.reporting.objectives import Objectives, ShipPlan, ship_plan
+from neo4j_dr_operator.reporting.report import conditions
+from neo4j_dr_operator.reporting.statuses import without_nulls
 
 INTERVAL = 2.0
 FAILURES = 2

@@ -14,8 +14,8 @@ import pytest
 
 from neo4j_dr_operator import memory, workers
 from neo4j_dr_operator.errors import ReplicationError
-from neo4j_dr_operator.failover.sight import link_view
 from neo4j_dr_operator.graph.bolt import Endpoint
+from neo4j_dr_operator.recovery.sight import link_view
 from neo4j_dr_operator.replication.supervisor import LinkConfig, LinkSupervisor
 
 END = Endpoint("bolt://h", "u", "p", None)

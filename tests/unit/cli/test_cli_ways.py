@@ -8,8 +8,8 @@ import pytest
 
 from neo4j_dr_operator.cli.facts import Snapshot
 from neo4j_dr_operator.cli.ways import ways
-from neo4j_dr_operator.failover.secondaries import LayoutRefused
 from neo4j_dr_operator.kube.user import UserKube
+from neo4j_dr_operator.standbys.secondaries import LayoutRefused
 
 
 class Kube:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from machine_inputs import DR, down, following, kinds, link, operating, seen, site, standby, step
 
 from neo4j_dr_operator.failover.state import ControlState, HistoryEntry
 from neo4j_dr_operator.failover.view import Desired, Mark, Seen, SiteView, Survey, WitnessView
+from tests.machine_inputs import DR, down, following, kinds, link, operating, seen, site, standby, step
 
 NEW = ControlState()
 WITNESSED = Desired(witness=True)

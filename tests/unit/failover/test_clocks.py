@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neo4j_dr_operator.failover.clocks import TOLERANCE, age
-from neo4j_dr_operator.failover.following import LinkReport, Source, lag_of
-from neo4j_dr_operator.failover.sight import link_lag, link_view
-from tests.unit.failover.machine_inputs import following
+from neo4j_dr_operator.recovery.sight import link_lag, link_view
+from neo4j_dr_operator.standbys.following import LinkReport, Source, lag_of
+from tests.machine_inputs import following
 
 NOW = 2_000_000_000.0
 HOUR = 3600.0

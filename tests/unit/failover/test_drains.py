@@ -7,22 +7,22 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from machine_inputs import down, following, kinds, link, operating, seen, site, standby, step
 from test_operations import late
 
 from neo4j_dr_operator import workers
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.failover.actions import DrainPlan
-from neo4j_dr_operator.failover.drainer import Drainer, drain_view
-from neo4j_dr_operator.failover.objectives import Objectives, ShipPlan, log_shipping_healthy, ship_plan
-from neo4j_dr_operator.failover.plans import drain_config
-from neo4j_dr_operator.failover.report import history_item
-from neo4j_dr_operator.failover.site_runtime import SiteRuntime
 from neo4j_dr_operator.failover.state import SITES, ControlState, HistoryEntry, Step
 from neo4j_dr_operator.failover.view import Claimed, Desired, DrainView, Seen
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.objectstore.s3 import S3Address
+from neo4j_dr_operator.recovery.drainer import Drainer, drain_view
+from neo4j_dr_operator.recovery.plans import drain_config
+from neo4j_dr_operator.recovery.site_runtime import SiteRuntime
+from neo4j_dr_operator.reporting.objectives import Objectives, ShipPlan, log_shipping_healthy, ship_plan
+from neo4j_dr_operator.reporting.report import history_item
 from neo4j_dr_operator.restore.drain_config import DrainConfig
+from tests.machine_inputs import down, following, kinds, link, operating, seen, site, standby, step
 
 ARCHIVED = Desired(archive=True)
 PLAN = DrainPlan("primary", "secondary", 2, 1)

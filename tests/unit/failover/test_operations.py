@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from machine_inputs import NOW, down, kinds, link, operating, patched, rest, seen, site, standby, step
 
 from neo4j_dr_operator.failover.actions import Claim, Promote
 from neo4j_dr_operator.failover.state import ControlState, Step
 from neo4j_dr_operator.failover.view import Claimed, Desired, Now, Reading, Seen
+from tests.machine_inputs import NOW, down, kinds, link, operating, patched, rest, seen, site, standby, step
 
 QUIET = Desired()
 FENCED = {"primary": site(access="read-only"), "secondary": standby()}

@@ -6,12 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from machine_inputs import LOOKED, declared, following, operating, patched, rest, seen, step
 
 from neo4j_dr_operator.api.cluster import ClusterSpec
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.failover.actions import Consume
-from neo4j_dr_operator.failover.desired import desired_of
 from neo4j_dr_operator.failover.requests import (
     LAST_APPLIED,
     handle_sync,
@@ -26,6 +24,8 @@ from neo4j_dr_operator.failover.requests import (
 )
 from neo4j_dr_operator.failover.state import ControlState, Handled, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, Requested
+from neo4j_dr_operator.recovery.desired import desired_of
+from tests.machine_inputs import LOOKED, declared, following, operating, patched, rest, seen, step
 
 TARGET = ("spec", "failover", "target")
 FRESH = ControlState(epoch=1, standby="following")

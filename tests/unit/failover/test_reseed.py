@@ -3,14 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from machine_inputs import NOW, declared, following, link, operating, patched, rest, seen, step
 
 from neo4j_dr_operator.failover.actions import Consume
-from neo4j_dr_operator.failover.report import phase
 from neo4j_dr_operator.failover.reseed import DOUBTFUL, HEALED, MENDED, advised
 from neo4j_dr_operator.failover.state import ControlState, Handled, Reseed, Synced, SyncRequest
 from neo4j_dr_operator.failover.view import Desired, Reading
 from neo4j_dr_operator.failover.votes import failover_limitation
+from neo4j_dr_operator.reporting.report import phase
+from tests.machine_inputs import NOW, declared, following, link, operating, patched, rest, seen, step
 
 ASKED = Desired(automatic=True, witness=True, reseed=patched("secondary"))
 AUTOMATIC = Desired(automatic=True, witness=True, reseed_automatic=True)

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from machine_inputs import (
+
+from neo4j_dr_operator.failover.actions import Promote
+from neo4j_dr_operator.failover.adoption import adopt
+from neo4j_dr_operator.failover.restored import halted, steps_aside, taken
+from neo4j_dr_operator.failover.state import ControlState, Reseed, Synced, SyncRequest
+from neo4j_dr_operator.failover.view import Desired, Mark, RestoreMark, Seen, SiteView
+from neo4j_dr_operator.failover.votes import failover_limitation, promotion_limitation
+from neo4j_dr_operator.reporting.objectives import Objectives
+from neo4j_dr_operator.reporting.report import conditions, phase
+from tests.machine_inputs import (
     DR,
     NOW,
     SILENT,
@@ -22,15 +31,6 @@ from machine_inputs import (
     standby,
     step,
 )
-
-from neo4j_dr_operator.failover.actions import Promote
-from neo4j_dr_operator.failover.adoption import adopt
-from neo4j_dr_operator.failover.objectives import Objectives
-from neo4j_dr_operator.failover.report import conditions, phase
-from neo4j_dr_operator.failover.restored import halted, steps_aside, taken
-from neo4j_dr_operator.failover.state import ControlState, Reseed, Synced, SyncRequest
-from neo4j_dr_operator.failover.view import Desired, Mark, RestoreMark, Seen, SiteView
-from neo4j_dr_operator.failover.votes import failover_limitation, promotion_limitation
 
 NAME = "production/back/3c2f"
 LINE = (

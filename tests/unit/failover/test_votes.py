@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from machine_inputs import (
+
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
+from neo4j_dr_operator.failover.state import ControlState
+from neo4j_dr_operator.failover.view import Desired, Mark, Seen, WitnessView
+from neo4j_dr_operator.failover.votes import ballot, failover_limitation
+from neo4j_dr_operator.health.verdict import Verdict
+from neo4j_dr_operator.recovery.desired import desired_of
+from tests.machine_inputs import (
     DEAD_LINK,
     NOW,
     SILENT,
@@ -22,13 +29,6 @@ from machine_inputs import (
     standby,
     step,
 )
-
-from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.failover.desired import desired_of
-from neo4j_dr_operator.failover.state import ControlState
-from neo4j_dr_operator.failover.view import Desired, Mark, Seen, WitnessView
-from neo4j_dr_operator.failover.votes import ballot, failover_limitation
-from neo4j_dr_operator.health.verdict import Verdict
 
 AUTOMATIC = Desired(automatic=True, witness=True)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from neo4j_dr_operator import errors
-from neo4j_dr_operator.failover.causes import DECIDED
 from neo4j_dr_operator.health.advice import ADVICE, Place, explain, of_link
+from neo4j_dr_operator.reporting.causes import DECIDED
 
 PLACE = Place("east", "bolt+s://east:7687", "spec.external.uri", "east", "east-admin", "east-ca")
 

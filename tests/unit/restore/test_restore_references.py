@@ -10,8 +10,8 @@ import pytest
 from neo4j_dr_operator.api.restore import RestoreSpec
 from neo4j_dr_operator.cluster.endpoint import PlainBoltRefused, Resolved, Unresolved
 from neo4j_dr_operator.errors import NotFound
-from neo4j_dr_operator.failover.secondaries import LayoutRefused
 from neo4j_dr_operator.restore.references import follow, owners
+from neo4j_dr_operator.standbys.secondaries import LayoutRefused
 
 SPEC = RestoreSpec.read(
     {

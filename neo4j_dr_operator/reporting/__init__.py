@@ -1,0 +1,1 @@
+"""What is told of a resource: statuses, conditions and their causes, events and metrics."""

@@ -1,0 +1,1 @@
+"""Further standbys: who follows whom, where each one stands, and what runs for them."""
