@@ -161,7 +161,8 @@ def _handed(function: ast.FunctionDef, named: ast.expr) -> Iterator[str]:
 
 
 def missing(struck: set[str], exempt: set[str]) -> list[str]:
-    """What no worker died at: sites, uses of statements, and statements; but for what is ``exempt`` by its name."""
+    """What no worker died at: sites, uses of statements, and statements; but for functions that are ``exempt``, and for
+    uses that are, whose statement may have been struck anywhere."""
     calls = [Struck.of(name) for name in struck]
     lines = {frame for call in calls for frame in call.frames}
     found = {
@@ -171,10 +172,11 @@ def missing(struck: set[str], exempt: set[str]) -> list[str]:
         and not any((site.function, line) in lines for line in range(site.first, site.last + 1))
     }
     for use in uses():
-        if use.function in exempt or str(use) in exempt:
+        if use.function in exempt:
             continue
         by = {use.function, *(f"{module}.{to}" for module in _modules(use) for to in use.to)}
-        if not any(call.statement == use.statement and call.functions & by for call in calls):
+        anywhere = str(use) in exempt
+        if not any(call.statement == use.statement and (anywhere or call.functions & by) for call in calls):
             found.add(str(use))
     named = {use.statement for use in uses()}
     found |= {f"cypher {name}" for name in statements(cypher) if name not in named}

@@ -31,10 +31,13 @@ EXEMPT = {
     "lost.explained": "asks why a position is lost, after which the worker ends: nothing is under way",
     "seed.nodes NODES": "given to the threads that read pages, which die at it",
     "seed.relationships RELATIONSHIPS": "the same",
+    "scan.__iter__ RELATIONSHIPS": "only compared with",
 }
-"""Functions, or their uses of a statement, that the script cannot make happen, and why that is no loss."""
+"""Functions that the script cannot make happen, and uses of a statement that do not ask it themselves; and why that is
+no loss."""
 STILL = 1_200
-"""Nodes that stay as they are: more pages alike than a scan passes without noting its place."""
+"""Nodes that stay as they are: more pages alike than a scan passes without noting its place. What is between them are
+more relationships than a scan reads at once; until then there are fewer."""
 HUGE = 450_000
 """Bytes of each of so many nodes, more than a page has, that their transaction is streamed instead of collected."""
 RECORDS = "3"
@@ -149,6 +152,7 @@ CHANGES = (
     "MATCH (n:U) WITH n ORDER BY n.u LIMIT 5 SET n:Old, n.old = $n, n.zero = -0.0 REMOVE n:New",
     "MATCH ()-[r:S]->() WITH r ORDER BY r.n DESC LIMIT 6 SET r.seen = $n, r.zero = -0.0",
     "MATCH ()-[r:S]->() WITH r ORDER BY r.n LIMIT 5 DELETE r",
+    "MATCH ()-[r:R|S]->() WITH r ORDER BY elementId(r) SKIP 60 DELETE r",
     "MATCH (n:Made) WITH n ORDER BY n.u LIMIT 7 DETACH DELETE n",
     "MATCH (n:U:Old) WITH n ORDER BY n.u LIMIT 7 DETACH DELETE n",
     "MATCH (a:U)-[r]->() WITH a, r ORDER BY a.u DESC LIMIT 2 "
@@ -209,7 +213,7 @@ def test_a_worker_may_die_at_every_call(source: Neo4j, target: Neo4j, forker: Fo
 def reseed(hunt: Hunt, source: Neo4j, target: Neo4j) -> int:
     """The position lost, the copy altered, and brought back in place, until that passes without a death."""
     total = 0
-    source.query("UNWIND range(1, $n) AS i CREATE (:Still {i: i})", n=STILL)
+    source.query("UNWIND range(1, $n) AS i CREATE (s:Still {i: i})-[:Still {i: i}]->(s)", n=STILL)
     for request in itertools.count(1):
         source.query("CALL lab.cdc.configure({mode: 'OFF'})")
         hunt.change(source)
