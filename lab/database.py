@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -254,13 +255,22 @@ class Neo4j(Component):
         In place (well under a second): other transactions are terminated, all data, constraints and indexes
         removed, capture switched off and on, so that identifiers from before are invalid. Database id, element id
         counters and tokens stay. With ``fresh``, or with more than ``LIVE_RESET_LIMIT`` elements, or when the server
-        is down, its home is thrown away and the server started anew (5 s): another database id, ids from 0.
+        is down or cannot do it any more (its memory is gone), its home is thrown away and the server started anew
+        (5 s): another database id, ids from 0.
         """
-        if fresh or not self.alive or self._elements() > LIVE_RESET_LIMIT:
-            self.kill9()
-            shutil.rmtree(self.home / "data")
-            self.start()
-            return
+        if not fresh and self.alive:
+            try:
+                if self._elements() <= LIVE_RESET_LIMIT:
+                    self._emptied()
+                    return
+            except (neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError) as error:
+                sys.stderr.write(f"lab: {self.name} cannot be emptied in place, made anew: {error}\n")
+        self.kill9()
+        shutil.rmtree(self.home / "data")
+        self.start()
+
+    def _emptied(self) -> None:
+        """In place."""
         self.query("CALL dbms.setConfigValue('server.databases.read_only', '')", "system")
         others = self.query("SHOW TRANSACTIONS YIELD transactionId, currentQuery RETURN *")
         for row in others:

@@ -16,8 +16,11 @@ from tests.compare import Query, assert_equal
 
 
 @contextmanager
-def undecoded(server: Neo4j) -> Iterator[Query]:
-    """A query function that gives rows as dictionaries, with temporal values and points as structures."""
+def undecoded(server: Neo4j, fetch: int = 1000) -> Iterator[Query]:
+    """A query function that gives rows as dictionaries, with temporal values and points as structures.
+
+    ``fetch``: rows that the server may send at once, all of which it keeps in memory until they are read.
+    """
     with server.driver() as driver:
         pool: Any = driver._pool
         opener = pool.opener
@@ -32,13 +35,13 @@ def undecoded(server: Neo4j) -> Iterator[Query]:
         pool.opener = opened
 
         def query(text: str, **parameters: Any) -> list[dict[str, Any]]:
-            with driver.session(database="neo4j") as session:
+            with driver.session(database="neo4j", fetch_size=fetch) as session:
                 return [dict(record.items()) for record in session.run(text, parameters)]
 
         yield query
 
 
-def same(left: Neo4j, right: Neo4j) -> tuple[int, int]:
+def same(left: Neo4j, right: Neo4j, fetch: int = 1000) -> tuple[int, int]:
     """Raise AssertionError unless both hold the same graph to the last bit; gives how many nodes and relationships."""
-    with undecoded(left) as one, undecoded(right) as two:
+    with undecoded(left, fetch) as one, undecoded(right, fetch) as two:
         return assert_equal(one, two)

@@ -249,7 +249,7 @@ def test_very_wide_rows(source: Neo4j, target: Neo4j, start: Start) -> None:
     grown = resident(worker) - before
     print(f"150 rows of 1 MiB: {grown >> 20} MiB more than at the start; met on the way: {worker.errors}")
     assert grown < 600 << 20
-    assert same(source, target) == (151, 0)
+    assert same(source, target, fetch=4) == (151, 0)
     assert worker.report["error"] is None
     assert set(worker.errors) <= {"SourceUnreachable", "MemoryExhausted"}, "a page that was too much is made smaller"
     for database in (source, target):  # more than one transaction of the next test's cleaning takes
