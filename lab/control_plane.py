@@ -10,9 +10,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lab import builds, pki
 from lab.component import Component
+from lab.reading import Reader
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"
@@ -38,6 +40,7 @@ class ControlPlane(Component):
         super().__init__(name)
         self._controllers, self._audit, self._api_args = controllers, audit, tuple(api_args)
         self._etcd = self._peer = self._manager = self.port = 0
+        self._reader: tuple[int, Reader] | None = None
 
     def artifacts(self) -> Sequence[str]:
         """See ``Component.artifacts``."""
@@ -57,6 +60,15 @@ class ControlPlane(Component):
     def kubeconfig(self) -> Path:
         """Kubeconfig of an administrator."""
         return self.home / "pki" / "admin.kubeconfig"
+
+    def read(self, path: str) -> Any:
+        """The JSON that the API server has under ``path``, as an administrator, without a process of kubectl's.
+
+        Raises :class:`lab.reading.Refused`, and OSError while the API server is away.
+        """
+        if self._reader is None or self._reader[0] != self.port:
+            self._reader = self.port, Reader(self.kubeconfig)
+        return self._reader[1].get(path)
 
     @property
     def tools(self) -> Path:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lab import S3, ControlPlane, Lab, Neo4j, Proxies
 from lab.process import Identity
+from lab.reading import Refused
 
 CRD = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -64,11 +65,17 @@ def test_the_api_is_real_and_outlives_a_killed_server(control_plane: ControlPlan
     assert refused.returncode != 0
     assert "too big" in refused.stderr
 
-    url = control_plane.url
+    url, things = control_plane.url, "/apis/lab.test/v1/namespaces/default/things"
+    assert control_plane.read(f"{things}/one")["spec"] == {"size": 3}
+    with pytest.raises(Refused, match="404"):
+        control_plane.read(f"{things}/two")
     control_plane.stop_apiserver(kill=True)
     assert control_plane.kubectl("get", "ns", "--request-timeout=2s", check=False).returncode != 0
+    with pytest.raises(OSError, match="refused"):
+        control_plane.read(things)
     control_plane.start_apiserver()
     assert control_plane.url == url
+    assert [item["metadata"]["name"] for item in control_plane.read(things)["items"]] == ["one"]
     assert control_plane.kubectl("get", "thing", "one", "-o", "jsonpath={.spec.size}").stdout == "3"
 
 

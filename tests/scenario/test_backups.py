@@ -66,8 +66,7 @@ def now(world: World, *words: str) -> subprocess.CompletedProcess[str]:
 
 def events(world: World, reason: str) -> list[str]:
     """The messages of the resource's events of a reason."""
-    found = json.loads(world.kubectl("get", "events", "-o", "json"))["items"]
-    return [item["message"] for item in found if item["reason"] == reason]
+    return [item["message"] for item in world.all("events") if item["reason"] == reason]
 
 
 def test_by_schedule_by_hand_and_across_a_switchover(dr: World) -> None:

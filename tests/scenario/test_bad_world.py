@@ -26,7 +26,7 @@ TRACES = ("MATCH (n:__Neo4jDR) RETURN n", "SHOW CONSTRAINTS YIELD name RETURN na
 
 def told(world: World, name: str = DR) -> list[tuple[str, str, str]]:
     """Every event about a resource: reason, kind, message; in no order."""
-    items = json.loads(world.kubectl("get", "events", "-o", "json"))["items"]
+    items = world.all("events")
     return [(e["reason"], e["type"], e["message"]) for e in items if e["involvedObject"]["name"] == name]
 
 
@@ -37,8 +37,8 @@ def untouched(world: World) -> bool:
 
 def cluster_condition(world: World, site: str) -> dict[str, Any]:
     """`Ready` of a cluster, empty while there is none."""
-    found = world.kubectl("get", "n4c", CLUSTERS[site], "-o", "json", check=False)
-    status = (json.loads(found).get("status") or {}) if found else {}
+    found = [each for each in world.all("n4c") if each["metadata"]["name"] == CLUSTERS[site]]
+    status = (found[0].get("status") or {}) if found else {}
     return next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), {})
 
 

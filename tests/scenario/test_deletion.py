@@ -54,7 +54,7 @@ def lease(world: World) -> dict[str, Any]:
 
 def cluster(world: World, site: str) -> dict[str, Any]:
     """The status of a cluster."""
-    return json.loads(world.kubectl("get", "n4c", CLUSTERS[site], "-o", "json")).get("status") or {}
+    return world.get("n4c", CLUSTERS[site]).get("status") or {}
 
 
 def ready(status: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def test_a_restore_is_deleted(dr: World) -> None:
     replicating(dr)
     held = graphs(dr)
     dr.apply(restore(dr))
-    wait_for("said", lambda: "status" in json.loads(dr.kubectl("get", "n4r", "restore", "-o", "json")), 20)
+    wait_for("said", lambda: "status" in dr.get("n4r", "restore"), 20)
     dr.kubectl("delete", "n4r", "restore", "--timeout=10s")
     caught_up(dr)
     dr.sites["primary"].query("MATCH (m:Mark) WITH m ORDER BY m.uid DESC LIMIT 1 DELETE m")
@@ -189,7 +189,7 @@ def test_deleted_with_no_operator(dr: World, left: str | None) -> None:
     left_over = CLUSTERS["secondary"]
     wait_for(
         "the cluster that is left says so",
-        lambda: "recovery" not in json.loads(dr.kubectl("get", "n4c", left_over, "-o", "json"))["status"],
+        lambda: "recovery" not in dr.get("n4c", left_over)["status"],
         30,
         0.2,
     )
@@ -219,8 +219,7 @@ def test_a_clean_stop_with_many(dr: World) -> None:
     dr.apply({"apiVersion": "v1", "kind": "List", "items": items})
 
     def refused() -> bool:
-        found = json.loads(dr.kubectl("get", "n4dr", "-o", "json"))["items"]
-        reasons = [ready(item.get("status") or {}).get("reason") for item in found]
+        reasons = [ready(item.get("status") or {}).get("reason") for item in dr.all("n4dr")]
         return reasons.count("OwnedByAnother") == 49
 
     wait_for("all are looked at", refused, 120, 0.5)

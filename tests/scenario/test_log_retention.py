@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 
@@ -16,7 +15,6 @@ from tests.scenario.writer import Writer
 
 KEPT = 300
 """Transactions that the primary's log holds: some ten seconds of writes."""
-GAPS = ("--field-selector=reason=ArchiveGap",)
 
 
 def test_a_gap_is_foretold_told_and_left_behind(dr: World) -> None:
@@ -44,8 +42,7 @@ def test_a_gap_is_foretold_told_and_left_behind(dr: World) -> None:
         dr.s3.start()
     dr.await_condition("LogShippingHealthy", "True", "Shipping", 120)
     writer.stop()
-    told = lambda: json.loads(dr.kubectl("get", "events", *GAPS, "-o", "json"))["items"]  # noqa: E731
-    news = wait_for("the gap is told", told, 30)
+    news = wait_for("the gap is told", lambda: [e for e in dr.all("events") if e["reason"] == "ArchiveGap"], 30)
     assert len(news) == 1, "once"
     number = dr.status()["shipping"]["gap"]
     assert f"segment {number} of epoch 1" in news[0]["message"]

@@ -70,7 +70,7 @@ def test_roles_of_a_cluster_are_named(dr: World) -> None:
     patch(dr, "n4c", CLUSTERS["secondary"], {"auth": {"rbac": {"enabled": True, "roles": roles}}})
 
     def ready() -> dict[str, Any]:
-        status = json.loads(dr.kubectl("get", "n4c", CLUSTERS["secondary"], "-o", "json"))["status"]
+        status = dr.get("n4c", CLUSTERS["secondary"])["status"]
         return next(each for each in status["conditions"] if each["type"] == "Ready")
 
     found = wait_for("it is named", lambda: r if (r := ready())["reason"] == "NotYetSupported" else None, 15)

@@ -67,6 +67,6 @@ def test_a_lost_place_is_told_and_mended(dr: World) -> None:
     copied(dr)
 
     dr.kubectl("patch", "n4dr", DR, "--type=merge", "-p", '{"spec":{"sync":{"reseed":"primary"}}}')
-    said = lambda: "ReseedRefused" in dr.kubectl("get", "events", "-o=jsonpath={.items[*].reason}")  # noqa: E731
+    said = lambda: any(event["reason"] == "ReseedRefused" for event in dr.all("events"))  # noqa: E731
     wait_for("the active site is not overwritten", said, 20)
     copied(dr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -44,7 +43,7 @@ def restore(world: World, name: str, cluster: str, at: float | None, **options: 
 
 def status(world: World, name: str) -> dict[str, Any]:
     """The status of a restore, empty while there is none."""
-    return json.loads(world.kubectl("get", "n4r", name, "-o", "json")).get("status") or {}
+    return world.get("n4r", name).get("status") or {}
 
 
 def truth(world: World, name: str) -> dict[str, tuple[str, str]]:

@@ -71,8 +71,7 @@ def test_a_segment_altered_by_hand_closes_the_window_and_a_new_base_opens_it(dr:
     (gap,) = window["gaps"]
     assert gap["reason"].startswith("Altered: segment ")
     assert instant(window["earliest"]) <= instant(gap["from"]) < instant(gap["to"]) <= instant(window["latest"])
-    events = json.loads(dr.kubectl("get", "events", "-o", "json"))["items"]
-    assert [e for e in events if e["reason"] == "ObjectAltered" and name in e["message"]], "it was told"
+    assert [e for e in dr.all("events") if e["reason"] == "ObjectAltered" and name in e["message"]], "it was told"
     shown = archive(dr, "status")
     assert shown.returncode == 1, "healed is not undone"
     assert "the newest snapshot does without it" in shown.stdout

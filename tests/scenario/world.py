@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from lab import S3, ControlPlane, Neo4j, builds
 from lab.process import RUN_VARIABLE
 from lab.proxy import Proxy
+from neo4j_dr_operator.api.base import GROUP, VERSION
+from neo4j_dr_operator.api.kinds import KINDS
 from tests.scenario import leaks
 from tests.scenario.leaks import Evidence
 
@@ -26,6 +28,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 DR = "cross-region-dr"
 CLUSTERS = {"primary": "primary-cluster", "secondary": "secondary-cluster"}
+PLURALS = {kind.short: kind.plural for kind in KINDS}
 
 
 def wait_for(
@@ -200,10 +203,24 @@ class World:
             self.apply(self.cluster_manifest(site))
         self.apply(self.recovery_manifest(**failover))
 
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """All objects of a kind (``events``, or a short name of ours) in the world's namespace."""
+        found: list[dict[str, Any]] = self.plane.read(self._path(kind))["items"]
+        return found
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        """One object. Raises :class:`lab.reading.Refused` for one that is not there."""
+        found: dict[str, Any] = self.plane.read(f"{self._path(kind)}/{name}")
+        return found
+
+    def _path(self, kind: str) -> str:
+        api, plural = ("api/v1", kind) if kind == "events" else (f"apis/{GROUP}/{VERSION}", PLURALS[kind])
+        return f"/{api}/namespaces/{self.namespace}/{plural}"
+
     def status(self) -> dict[str, Any]:
         """The status of the resource, empty while there is none."""
         self.operator.look()
-        return json.loads(self.kubectl("get", "n4dr", self.recovery, "-o", "json")).get("status") or {}
+        return self.get("n4dr", self.recovery).get("status") or {}
 
     def condition(self, name: str) -> dict[str, Any]:
         """One condition of the resource, empty while there is none."""
