@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+AGENT = "lab"
+"""What an audit log knows this reader by."""
 TIMEOUT = 30.0
 ATTEMPTS = 10
 """Of one read, while the API server asks for patience (client-go's number)."""
@@ -87,7 +89,7 @@ class Reader:
 
     @staticmethod
     def _ask(connection: http.client.HTTPSConnection, path: str) -> tuple[http.client.HTTPResponse, bytes]:
-        connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": "lab"})
+        connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": AGENT})
         answer = connection.getresponse()
         return answer, answer.read()
 

@@ -7,13 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from lab.reading import AGENT
 from tests.rights import Right
 
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
 class Requests:
-    """What the API server answered to everybody but kubectl, in one namespace, from a moment on."""
+    """What the API server answered to everybody but kubectl and the lab, in one namespace, from a moment on."""
 
     def __init__(self, log: Path, namespace: str) -> None:
         self._log, self._namespace = log, namespace
@@ -28,7 +29,7 @@ class Requests:
             entry
             for entry in entries
             if entry.get("objectRef", {}).get("namespace") == self._namespace
-            and not entry.get("userAgent", "").startswith("kubectl")
+            and not entry.get("userAgent", "").startswith(("kubectl", AGENT))
         ]
 
     def writes(self) -> list[str]:
