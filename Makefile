@@ -120,6 +120,7 @@ soak: doctor ## the long ones: cuts of minutes, two million elements, every cras
 	$(call beside-builds,NEO4J_DR_CUT_SECONDS=300 $(PYTEST) tests/scenario/test_votes.py -k operators_path \
 	  && NEO4J_DR_SEEDS=20000 $(PYTEST) tests/simulation \
 	  && NEO4J_DR_SEED_ELEMENTS=2000000 $(PYTEST) -s tests/database/test_seed.py -k under_load \
+	  && NEO4J_DR_KILLS=400 $(PYTEST) -s tests/database/test_crash.py \
 	  && NEO4J_DR_GRAPHS=100 $(PYTEST) -s tests/database/test_random_graphs.py \
 	  && NEO4J_DR_CUT_SECONDS=1800 $(PYTEST) -s tests/database/test_wan.py -k cut_longer \
 	  && NEO4J_DR_CRASHES=all $(PYTEST) -s tests/database/test_crash_matrix.py)

@@ -1,10 +1,11 @@
-"""A hundred workers killed with SIGKILL, most of them inside an open transaction, while the source is written to.
+"""Workers killed with SIGKILL, most of them inside an open transaction, while the source is written to.
 
 They are forked from one process that has imported everything, so that a death costs what the worker does by then.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -18,8 +19,8 @@ from tests.database.forking import Forked, Forker
 from tests.database.load import Load, prepare
 from tests.database.process import LinkProcess
 
-KILLS = 100
-IN_TRANSACTION = 60
+KILLS = int(os.environ.get("NEO4J_DR_KILLS", "50"))
+IN_TRANSACTION = KILLS * 6 // 10
 SEEDING = ("page", "begin", "commit", "commit", "committed")
 FOLLOWING = ("begin", "commit", "commit", "checkpoint", "committed")
 STRUCK = re.compile(r"^fault (\w+):\d+ (open transaction|no transaction)$", re.MULTILINE)
@@ -52,7 +53,7 @@ def live(source: Neo4j, target: Neo4j) -> Iterator[Callable[..., Life]]:
     forker.close()
 
 
-def test_graphs_are_equal_after_a_hundred_kills(source: Neo4j, target: Neo4j, live: Callable[..., Life]) -> None:
+def test_graphs_are_equal_however_often_one_is_killed(source: Neo4j, target: Neo4j, live: Callable[..., Life]) -> None:
     prepare(source, 30_000, 30_000)
     writers = [Load(source, seed, pause=0.01, others=30_000) for seed in (1, 2)]
     for writer in writers:

@@ -13,9 +13,9 @@ from tests.database.process import Address
 from tests.database.verified import assert_verified
 from tests.scenario.world import wait_for
 
-ELEMENTS = int(os.environ.get("NEO4J_DR_SEED_ELEMENTS", "200000"))
+ELEMENTS = int(os.environ.get("NEO4J_DR_SEED_ELEMENTS", "100000"))
 PATIENCE = 120 + ELEMENTS / 2_000
-TRANSACTIONS = 2_000
+TRANSACTIONS = 1_000
 """Committed while the scan runs; on two idle cores that is 300 to 600 a second, here with whatever else runs."""
 
 

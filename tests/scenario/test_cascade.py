@@ -271,7 +271,7 @@ def test_direct_followers_stay_with_the_primarys_cluster(regions: World) -> None
     assert await_standby(regions, EU, True)["source"] == "primary"
     assert await_standby(regions, AP, False, "TargetNotEmpty")["state"] == "refused"
     assert regions.sites[AP].query("MATCH (n) RETURN labels(n) AS l") == [{"l": ["Mine"]}]
-    assert regions.condition("Ready")["status"] == "True"
+    regions.await_condition("Ready", "True")
     regions.request("secondary")
     regions.settled("secondary")
     regions.sites["secondary"].query("CREATE (:After {uid: 1})")
