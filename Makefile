@@ -73,7 +73,13 @@ lab-down: ## end the lab that was left running
 .PHONY: test
 test: BUILDS += helm
 test: doctor doctor-image ## lint and every layer of tests, fast to slow; in CI the later ones run whatever failed before
-	$(call beside-builds,$(MAKE) $(if $(CI),-k) lint test-unit test-lab test-database test-apiserver test-image test-scenario)
+	$(call beside-builds,$(MAKE) $(if $(CI),-k) lint test-unit test-lanes)
+
+# What takes long, in two lanes: neither keeps two cores busy, since much of it is waiting for time to pass.
+.PHONY: test-lanes
+test-lanes: doctor venv
+	@$(PYTHON) -m lab.lanes "databases=$(MAKE) test-database" \
+	  "operator=$(MAKE) test-lab test-apiserver test-image test-scenario"
 
 # A layer is a directory under tests/; one that is not there, or holds no test, passes.
 define layer
