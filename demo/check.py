@@ -96,7 +96,7 @@ class Check:
             held = self._held()
             there = newest is None or all(newest in numbers for numbers in held.values())
             if there or time.monotonic() > deadline:
-                return held
+                return self._held()  # what came together with the newest, a read that was under way may have passed by
             time.sleep(0.1)
 
     def _nothing_missing(self, site: str, present: set[int]) -> None:

@@ -22,7 +22,7 @@ from lab.standing import CYPHER
 
 T = TypeVar("T")
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
-CHECK_WITHIN = 30.0
+CHECK_WITHIN = 20.0
 """Seconds the standby may take to hold the newest transaction before two graphs are compared."""
 LOG_SHOWN = 30
 """Lines of a log that are shown when something went wrong."""
