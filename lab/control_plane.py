@@ -40,7 +40,7 @@ class ControlPlane(Component):
         super().__init__(name)
         self._controllers, self._audit, self._api_args = controllers, audit, tuple(api_args)
         self._etcd = self._peer = self._manager = self.port = 0
-        self._reader: tuple[int, Reader] | None = None
+        self._reader: Reader | None = None
 
     def artifacts(self) -> Sequence[str]:
         """See ``Component.artifacts``."""
@@ -66,9 +66,9 @@ class ControlPlane(Component):
 
         Raises :class:`lab.reading.Refused`, and OSError while the API server is away.
         """
-        if self._reader is None or self._reader[0] != self.port:
-            self._reader = self.port, Reader(self.kubeconfig)
-        return self._reader[1].get(path)
+        if self._reader is None:
+            self._reader = Reader(self.url, self.home / "pki")
+        return self._reader.get(path)
 
     @property
     def tools(self) -> Path:
@@ -85,6 +85,7 @@ class ControlPlane(Component):
         pki_folder = self.home / "pki"
         if not pki_folder.exists() or f":{self.port}" not in self.kubeconfig.read_text():
             pki.write_control_plane(pki_folder, self.url, SERVICE_ADDRESS)
+            self._reader = None
         self._start_etcd()
         self.start_apiserver()
         if self._controllers:

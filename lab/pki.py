@@ -178,7 +178,7 @@ def write_control_plane(folder: Path, server: str, service_address: str) -> None
 
     ``server`` is its URL, ``service_address`` the cluster address of the Service ``kubernetes``. Files: ca,
     apiserver, front-proxy-ca and front-proxy-client (.crt, .key), sa.key and sa.pub (tokens of service accounts),
-    admin.kubeconfig (group system:masters) and controller-manager.kubeconfig.
+    admin (group system:masters) and controller-manager (.crt, .key, .kubeconfig).
     """
     authority, front = Authority("lab-ca"), Authority("lab-front-proxy-ca")
     authority.pair.write(folder, "ca")
@@ -196,7 +196,9 @@ def write_control_plane(folder: Path, server: str, service_address: str) -> None
         ("controller-manager", "system:kube-controller-manager", ()),
     )
     for file, user, groups in users:
-        kubeconfig = kubeconfig_for(server, authority.pair.certificate, authority.client(user, groups))
+        client = authority.client(user, groups)
+        client.write(folder, file)
+        kubeconfig = kubeconfig_for(server, authority.pair.certificate, client)
         write_private(folder / f"{file}.kubeconfig", kubeconfig)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
-import os
 import ssl
 import threading
 import time
@@ -29,29 +27,15 @@ class Refused(RuntimeError):
 
 
 class Reader:
-    """Reads as the user of a kubeconfig (JSON, everything inline). Threads may share it; they wait for each other."""
+    """Reads as an administrator. Threads may share it; they wait for each other."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        """Nothing is sent yet."""
-        config = json.loads(kubeconfig.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self._context = ssl.create_default_context(cadata=authority)
-        self._present(kubeconfig, user)
-        self._server = urlsplit(cluster["server"])
+    def __init__(self, url: str, pki: Path) -> None:
+        """``pki``: what :func:`lab.pki.write_control_plane` has written. Nothing is sent yet."""
+        self._context = ssl.create_default_context(cafile=pki / "ca.crt")
+        self._context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        self._server = urlsplit(url)
         self._lock = threading.Lock()
         self._connection: http.client.HTTPSConnection | None = None
-
-    def _present(self, kubeconfig: Path, user: dict[str, str]) -> None:
-        """The client certificate, which Python takes from a file only."""
-        path = kubeconfig.with_suffix(f".{os.getpid()}.{threading.get_ident()}.pem")
-        parts = [base64.b64decode(user[f"client-{what}-data"]) for what in ("certificate", "key")]
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(b"\n".join(parts))
-        try:
-            self._context.load_cert_chain(path)
-        finally:
-            path.unlink()
 
     def get(self, path: str) -> Any:
         """The JSON under ``path``, asked again where the API server says when, as kubectl does.

@@ -308,7 +308,7 @@ def test_one_database_has_one_owner_and_others_are_served(dr: World) -> None:
         dr.apply(manifest)
 
     def ready(name: str) -> dict[str, Any]:
-        status = json.loads(dr.kubectl("get", "n4dr", name, "-o", "json")).get("status") or {}
+        status = dr.status_of("n4dr", name)
         return next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), {})
 
     wait_for("the second is refused", lambda: ready("thief").get("reason") == "OwnedByAnother", 20)

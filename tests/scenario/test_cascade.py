@@ -105,7 +105,7 @@ def await_standby(of: World, name: str, ready: bool, reason: str | None = None, 
 
 
 def cluster_status(of: World, site: str) -> dict[str, Any]:
-    return of.get("n4c", CLUSTERS[site]).get("status") or {}
+    return of.status_of("n4c", CLUSTERS[site])
 
 
 def everywhere(of: World, query: str, *sites: str) -> None:

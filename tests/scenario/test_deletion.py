@@ -54,7 +54,7 @@ def lease(world: World) -> dict[str, Any]:
 
 def cluster(world: World, site: str) -> dict[str, Any]:
     """The status of a cluster."""
-    return world.get("n4c", CLUSTERS[site]).get("status") or {}
+    return world.status_of("n4c", CLUSTERS[site])
 
 
 def ready(status: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def restore(world: World, name: str, cluster: str, at: float | None, **options: 
 
 def status(world: World, name: str) -> dict[str, Any]:
     """The status of a restore, empty while there is none."""
-    return world.get("n4r", name).get("status") or {}
+    return world.status_of("n4r", name)
 
 
 def truth(world: World, name: str) -> dict[str, tuple[str, str]]:

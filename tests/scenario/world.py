@@ -220,7 +220,11 @@ class World:
     def status(self) -> dict[str, Any]:
         """The status of the resource, empty while there is none."""
         self.operator.look()
-        return self.get("n4dr", self.recovery).get("status") or {}
+        return self.status_of("n4dr", self.recovery)
+
+    def status_of(self, kind: str, name: str) -> dict[str, Any]:
+        """The status of an object, empty while there is none."""
+        return self.get(kind, name).get("status") or {}
 
     def condition(self, name: str) -> dict[str, Any]:
         """One condition of the resource, empty while there is none."""
