@@ -84,8 +84,9 @@ class Strikes:
     ``NEO4J_DR_CALLS`` holds orders ``VERB:FILE``, parted by blanks. The file has the points (moment and call, a line)
     that are done with; every new one is added to it. ``record`` adds them and does nothing else; ``kill`` ends the
     process with SIGKILL at the first new point that it passes; ``cut`` closes the connection at every new point where
-    the answer is not read yet. ``kill@SEED`` strikes each call at one of its moments only, which the seed chooses;
-    calls count as one when the last :data:`NEAR` functions on the way to them are the same.
+    the answer is not read yet. ``kill@SEED`` strikes each call at one of its moments only, which the seed chooses, or
+    at the first one where it may not come to another; calls count as one when the last :data:`NEAR` functions on the
+    way to them are the same.
     """
 
     def __init__(self, orders: Sequence[str]) -> None:
@@ -121,7 +122,7 @@ class Strikes:
                 sys.stderr.write(f"killed {moment} {site}\n")
                 sys.stderr.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
-            if moment != "after" and self._new("cut", f"{moment}\t{site}"):
+            if self._cuts(site, moment) and self._new("cut", f"{moment}\t{site}"):
                 sys.stderr.write(f"cut {moment} {site}\n")
                 cut()
 
@@ -131,9 +132,19 @@ class Strikes:
             return True
         if any(f"{each}\t{site}" in self._done.get("kill", ()) for each in MOMENTS):
             return False
+        if self._fleeting(site, moment):
+            return True
         self._passes[site] += 1
         number = zlib.crc32(f"{self._seed} {site}".encode()) % len(MOMENTS)
         return moment == MOMENTS[number] or self._passes[site] > PATIENCE
+
+    def _fleeting(self, site: str, moment: str) -> bool:
+        """Whether the call may never come to a later moment: most rollbacks are the end of an error, which need not
+        happen again, and a connection that is cut here ends what was under way."""
+        return site.endswith(" > ROLLBACK") or self._cuts(site, moment)
+
+    def _cuts(self, site: str, moment: str) -> bool:
+        return moment != "after" and "cut" in self._files and f"{moment}\t{site}" not in self._done["cut"]
 
     def _new(self, verb: str, point: str) -> bool:
         if verb not in self._files or point in self._done[verb]:

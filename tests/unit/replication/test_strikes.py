@@ -73,6 +73,24 @@ def test_a_seed_chooses_one_moment_of_each_call(tmp_path: Path) -> None:
     assert [point.partition("\t")[2] for point in struck] == list("abcd")
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_may_not_come_again_is_struck_at_once(tmp_path: Path, seed: int) -> None:
+    """A rollback, and what has its connection cut before the chosen moment."""
+    kills, cuts = tmp_path / "kills", tmp_path / "cuts"
+    for orders, call in ((f"kill@{seed}:{kills}", "a > ROLLBACK"), (f"kill@{seed}:{kills} cut:{cuts}", "a > COMMIT")):
+        script = SCRIPT.replace("'abcd'", f"['{call}']")
+        done = subprocess.run(
+            [sys.executable, "-c", script, *orders.split()],
+            env={"PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    assert kills.read_text().splitlines() == ["before\ta > ROLLBACK", "before\ta > COMMIT"]
+    assert not cuts.exists()
+
+
 def test_a_call_is_named_by_its_statement() -> None:
     assert calls.name(cypher.CREATE_NODES) == "CREATE_NODES"
     assert calls.name("COMMIT") == "COMMIT"
