@@ -111,6 +111,11 @@ _PREFIX: tuple[tuple[str, type[errors.DatabaseError], str], ...] = (
         errors.TransientFailure,
         "the transaction was ended while it waited for a lock",
     ),
+    (
+        "Neo.DatabaseError.Database.",  # seen while a server was being stopped
+        errors.TransientFailure,
+        "the database is being started or stopped",
+    ),
     ("Neo.DatabaseError.Transaction.", errors.StorageFailed, _STORAGE),
     *(
         (

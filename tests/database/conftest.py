@@ -8,6 +8,7 @@ import pytest
 
 from lab import S3, Neo4j
 from tests.database.archive_process import BackUp, BackupProcess, Restore, RestoreProcess
+from tests.database.load import Load
 from tests.database.process import LinkProcess
 from tests.database.relay import Relay
 from tests.database.shipping_process import Ship, ShipProcess, Store
@@ -18,9 +19,10 @@ Start = Callable[..., LinkProcess]
 
 
 @pytest.fixture
-def source(databases: tuple[Neo4j, Neo4j]) -> Neo4j:
-    """The empty database that is written to."""
-    return databases[0]
+def source(databases: tuple[Neo4j, Neo4j]) -> Iterator[Neo4j]:
+    """The empty database that is written to; a failed test leaves no writer to the next one."""
+    yield databases[0]
+    Load.end_all()
 
 
 @pytest.fixture

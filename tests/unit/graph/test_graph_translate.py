@@ -38,7 +38,8 @@ def server_error(code: str, message: str = "secret value 4711") -> Neo4jError:
         ("Neo.TransientError.General.DatabaseUnavailable", errors.DatabaseUnreachable),
         ("Neo.ClientError.Procedure.ProcedureNotFound", errors.NotSupported),
         ("Neo.ClientError.Statement.SyntaxError", errors.QueryFailed),
-        ("Neo.DatabaseError.Database.Unknown", errors.QueryFailed),
+        ("Neo.DatabaseError.General.UnknownError", errors.QueryFailed),
+        ("Neo.DatabaseError.Database.Unknown", errors.TransientFailure),
     ],
 )
 def test_the_servers_code_decides(code: str, kind: type[errors.DatabaseError]) -> None:
