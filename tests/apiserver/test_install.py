@@ -92,8 +92,7 @@ def test_from_an_older_version_to_deletion(tmp_path: Path) -> None:
 
         # definitions that somebody applied by hand; each kind is read first: an API server that begins to serve one
         # while it deletes its resources fails at that, and may try again only minutes later (docs/uninstall.md)
-        for kind in KINDS:
-            plane.kubectl("get", kind.crd_name, "--all-namespaces")
+        plane.kubectl("get", ",".join(kind.crd_name for kind in KINDS), "--all-namespaces")
         plane.kubectl("delete", "crd", *(kind.crd_name for kind in KINDS))
         plane.kubectl("apply", "-f", str(older / "files" / "crds"))
         assert "invalid ownership metadata" in helm("install", "neo4j-operator", CHART, check=False)

@@ -54,8 +54,7 @@ class Load(threading.Thread):
 
     def stop(self) -> int:
         """End it; the number of transactions committed. Raises what it failed with."""
-        self._halt.set()
-        self.join(30)
+        self._end()
         if self.failure is not None:
             raise self.failure
         return self.transactions
@@ -65,8 +64,11 @@ class Load(threading.Thread):
         """End those that nobody has stopped, whatever they failed with."""
         for thread in threading.enumerate():
             if isinstance(thread, Load):
-                thread._halt.set()
-                thread.join(30)
+                thread._end()
+
+    def _end(self) -> None:
+        self._halt.set()
+        self.join(30)
 
     def _uid(self) -> int:
         self._next += 1

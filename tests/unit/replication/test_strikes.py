@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,8 @@ from neo4j_dr_operator.graph import calls, cypher
 from neo4j_dr_operator.replication.faults import MOMENTS, Strikes
 
 SCRIPT = (
-    "from neo4j_dr_operator.replication.faults import MOMENTS, Strikes\nimport sys\ns = Strikes(sys.argv[1:])\n"
-    "for call in 'abcd':\n    for moment in MOMENTS:\n        s.pass_by(call, moment, lambda: None)\n"
+    "from neo4j_dr_operator.replication.faults import MOMENTS, Strikes\nimport json, sys\ns = Strikes(sys.argv[2:])\n"
+    "for call in json.loads(sys.argv[1]):\n    for moment in MOMENTS:\n        s.pass_by(call, moment, lambda: None)\n"
 )
 
 
@@ -48,16 +50,21 @@ def test_a_connection_is_cut_once_at_each_point_where_an_answer_is_missing(tmp_p
     assert cuts == {"before": 1, "sent": 1}
 
 
+def passing(sites: Sequence[str], *orders: str) -> subprocess.CompletedProcess[bytes]:
+    """A process that passes by every moment of the calls named, under the orders."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(list(sites)), *orders],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+
+
 def until_one_lives(order: str, file: Path) -> list[str]:
     """The points at which processes were killed, one after the other."""
     for _ in range(20):
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, f"{order}:{file}"],
-            env={"PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
+        done = passing("abcd", f"{order}:{file}")
         if done.returncode == 0:
             return file.read_text().splitlines()
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -78,14 +85,7 @@ def test_what_may_not_come_again_is_struck_at_once(tmp_path: Path, seed: int) ->
     """A rollback, and what has its connection cut before the chosen moment."""
     kills, cuts = tmp_path / "kills", tmp_path / "cuts"
     for orders, call in ((f"kill@{seed}:{kills}", "a > ROLLBACK"), (f"kill@{seed}:{kills} cut:{cuts}", "a > COMMIT")):
-        script = SCRIPT.replace("'abcd'", f"['{call}']")
-        done = subprocess.run(
-            [sys.executable, "-c", script, *orders.split()],
-            env={"PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
+        done = passing([call], *orders.split())
         assert done.returncode == -signal.SIGKILL, done.stderr
     assert kills.read_text().splitlines() == ["before\ta > ROLLBACK", "before\ta > COMMIT"]
     assert not cuts.exists()
