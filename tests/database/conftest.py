@@ -26,6 +26,13 @@ def source(databases: tuple[Neo4j, Neo4j]) -> Iterator[Neo4j]:
 
 
 @pytest.fixture
+def ids_from_zero(source: Neo4j) -> None:
+    """The source in a store made anew, for tests in which ids are used again: a server hands out the lowest free ids
+    first, so what earlier tests freed, a hundred thousand now and then, would come before what the test frees."""
+    source.reset(fresh=True)
+
+
+@pytest.fixture
 def target(databases: tuple[Neo4j, Neo4j]) -> Neo4j:
     """The empty database that is to become a copy."""
     return databases[1]

@@ -54,6 +54,7 @@ def test_values_and_names_arrive_bit_for_bit(source: Neo4j, target: Neo4j, start
     } & labels  # fmt: skip
 
 
+@pytest.mark.usefixtures("ids_from_zero")
 def test_unique_values_move_and_ids_are_reused(source: Neo4j, target: Neo4j, start: Start) -> None:
     source.query("CREATE CONSTRAINT p_id FOR (n:P) REQUIRE n.id IS UNIQUE")
     source.query("CREATE CONSTRAINT r_id FOR ()-[r:R]-() REQUIRE r.id IS UNIQUE")

@@ -146,6 +146,7 @@ def test_values_that_look_the_same(source: Neo4j, target: Neo4j, start: Start, r
     assert same(source, target) == (len(pairs), len(pairs))
 
 
+@pytest.mark.usefixtures("ids_from_zero")
 def test_ids_are_used_again(source: Neo4j, target: Neo4j, start: Start) -> None:
     """Freed ids are handed out after a restart: first the deletes in one batch and the creates in another, then both in
     one. The test looks at the ids, so that it cannot pass without any being used again."""

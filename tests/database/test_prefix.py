@@ -147,6 +147,7 @@ def used_before(source: Neo4j) -> set[int]:
     return set(ids)
 
 
+@pytest.mark.usefixtures("ids_from_zero")
 @pytest.mark.parametrize("batch", [40, 5_000], ids=["small batches", "large batches"])
 def test_every_state_of_the_copy_is_one_of_the_sources(source: Neo4j, target: Neo4j, start: Start, batch: int) -> None:
     freed = used_before(source)
