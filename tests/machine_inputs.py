@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from neo4j_dr_operator.failover.actions import Action, Decision
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.state import ControlState, Handled, Operation, Site, StepRecord
-from neo4j_dr_operator.failover.view import Desired, LinkView, Mark, Now, Requested, Seen, SiteView, WitnessView
+from neo4j_dr_operator.failover.view import (
+    Desired,
+    LinkView,
+    Mark,
+    Now,
+    Requested,
+    Results,
+    Seen,
+    SiteView,
+    WitnessView,
+)
 from neo4j_dr_operator.health.verdict import Verdict
 
 DR = "production/cross-region-dr"
@@ -46,10 +56,14 @@ SILENT = WitnessView(True, epoch=1, holder="primary", expired=True)
 HELD = WitnessView(True, epoch=1, holder="primary", expired=False)
 
 
+RESULTS = {one.name for one in fields(Results)}
+
+
 def seen(**other: Any) -> Seen:
-    """Both sites there, the link streaming."""
+    """Both sites there, the link streaming; what actions found is named as if it stood in ``Seen`` itself."""
     known: dict[str, Any] = {"sites": {"primary": site(), "secondary": standby()}, "link": link(), "witness": HELD}
-    return Seen(**(known | other))
+    results = Results(**{name: other.pop(name) for name in RESULTS & other.keys()})
+    return Seen(**(known | {"results": results} | other))
 
 
 def following(**other: Any) -> ControlState:

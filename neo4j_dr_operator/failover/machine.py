@@ -162,7 +162,7 @@ def _active_access(
         actions.append(MakeReadOnly(site, state.epoch))
         return state.model_copy(update={"synced": None}) if state.synced else state, False
     if state.synced is None:
-        final = seen.reading(site, state.epoch, view.access_since, final=True)
+        final = seen.results.reading(site, state.epoch, view.access_since, final=True)
         if final is None:
             actions.append(ReadPosition(site, state.epoch, final=True))
             return state, False
@@ -189,7 +189,7 @@ def _progress_sync(state: ControlState, seen: Seen, actions: list[Action], now: 
         return state
     if sync.goal_tx is None:
         accepted = now.mono - (now.wall - sync.requested_at)
-        goal = seen.reading(state.active, state.epoch, accepted, final=False)
+        goal = seen.results.reading(state.active, state.epoch, accepted, final=False)
         if goal is None:
             actions.append(ReadPosition(state.active, state.epoch, final=False))
             return state
@@ -253,7 +253,7 @@ def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
 
 def _link_behind(state: ControlState, seen: Seen) -> bool:
     """Whether the link is at an epoch below the state's: after one was spent, workers are stale until it is raised."""
-    if seen.claimed is not None and seen.claimed.epoch == state.epoch:
+    if seen.results.claim(state.epoch) is not None:
         return False
     link, mark = seen.link, seen.sites[state.standby_site].mark
     stale = link is not None and (link.source, link.epoch, link.reason) == (state.active, state.epoch, "Stale")
@@ -270,9 +270,9 @@ def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[
         return state, None, f"{site} is back and is made read-only first"
     if state.barrier is None:
         actions.append(Promote(site, state.active, state.epoch, None))
-        barrier = seen.barrier if seen.promoted == state.epoch else None
+        barrier = seen.results.barrier if seen.results.promoted == state.epoch else None
         return state.model_copy(update={"barrier": barrier}), None, "looking for the barrier of the last promotion"
-    found = seen.assessment
+    found = seen.results.assessment
     if found is None or (found.site, found.epoch) != (site, state.epoch):
         actions.append(assess_action(state))
         return state, None, f"{site} is compared with {state.active}"

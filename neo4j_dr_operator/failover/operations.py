@@ -174,7 +174,7 @@ def _read_only(state: ControlState, op: Operation, seen: Seen, now: Now) -> Deci
     if _fenced(op, seen, now):
         return enter(state, op, "Fencing", now, f"Fencing: {op.source} was seen read-only")
     if now.step_age > FENCE_PATIENCE:
-        reason = f"{op.source} could not be made read-only: {seen.failed or seen.sites[op.source].evidence}"
+        reason = f"{op.source} could not be made read-only: {seen.results.failed or seen.sites[op.source].evidence}"
         return give_up(state, op, "RolledBack", reason)
     action = MakeReadOnly(op.source, op.epoch)
     return Decision(state, f"ReadOnly: {op.source} must refuse writes first", (action,), link_for(state))
@@ -193,25 +193,25 @@ def _fencing(state: ControlState, op: Operation, desired: Desired, seen: Seen, v
         return alive
     if now.step_age > (LEASE_PATIENCE if op.kind == "failover" else FENCE_PATIENCE):
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
-        return give_up(state, op, result, f"the fence was not complete in time: {seen.failed}")
+        return give_up(state, op, result, f"the fence was not complete in time: {seen.results.failed}")
     actions: list[Action] = []
-    leased = not desired.witness or seen.leased == op.epoch
+    leased = not desired.witness or seen.results.leased == op.epoch
     if not leased:
-        if seen.lease_refused is not None and op.kind != "emergency":
+        if seen.results.lease_refused is not None and op.kind != "emergency":
             result = "RolledBack" if op.kind == "switchover" else "Cancelled"
-            return give_up(state, op, result, f"the lease could not be taken: {seen.lease_refused}")
+            return give_up(state, op, result, f"the lease could not be taken: {seen.results.lease_refused}")
         actions.append(TakeLease(op.target, op.epoch, force=op.requested))
         leased = op.requested and now.step_age > WITNESS_PATIENCE
     if op.kind == "failover" and not leased:
         return Decision(state, "Fencing: taking the lease of the dead primary", tuple(actions))
     source = seen.sites[op.source]
-    final = seen.reading(op.source, op.epoch, max(now.step_since, source.access_since), final=True)
+    final = seen.results.reading(op.source, op.epoch, max(now.step_since, source.access_since), final=True)
     if source.access != "read-only":
         final = None
     if final is None and op.requested:
         looked = source.access == "read-only" if op.kind == "switchover" else _fenced(op, seen, now)
         actions.append(ReadPosition(op.source, op.epoch, final=True) if looked else MakeReadOnly(op.source, op.epoch))
-    claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
+    claimed = seen.results.claim(op.epoch)
     if claimed is None and seen.link is None:
         actions.append(Claim(op.source, op.target, op.epoch))
     fence_seen = final is not None or op.kind == "failover" or _emergency_fence_is_over(op, seen, now)
@@ -240,7 +240,7 @@ def _draining(state: ControlState, op: Operation, desired: Desired, seen: Seen, 
     if drains.wanted(op, desired):
         return _draining_archive(state, op, seen, now)
     link = seen.link if seen.link is not None and seen.link.epoch == op.epoch else None
-    claimed = seen.claimed if seen.claimed is not None and seen.claimed.epoch == op.epoch else None
+    claimed = seen.results.claim(op.epoch)
     applied_tx = max(link.cursor_tx if link else -1, claimed.tx if claimed else -1)
     applied = link.cursor if link and link.cursor and link.cursor_tx == applied_tx else op.applied
     drained = op.final_tx is None or applied_tx >= op.final_tx
@@ -290,12 +290,13 @@ def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, no
     A promotion may have been sent by a process that died: only a claim of the link at a higher epoch proves that it
     can never happen any more (it compares the link's epoch), and that claim fails once it has happened.
     """
-    if seen.promoted == op.epoch and seen.barrier is not None:
-        promoted = state.model_copy(update={"barrier": seen.barrier})
+    if seen.results.promoted == op.epoch and seen.results.barrier is not None:
+        promoted = state.model_copy(update={"barrier": seen.results.barrier})
         return enter(promoted, op, "Verifying", now, f"Verifying: {op.target} holds epoch {op.epoch}")
-    if seen.claimed is not None and seen.claimed.epoch == op.epoch + 1:
+    if seen.results.claim(op.epoch + 1) is not None:
         result = "Cancelled" if op.kind == "failover" else "RolledBack"
-        return give_up(state, op, result, seen.failed or _against(op, seen, votes, now) or "the link was fenced")
+        why = seen.results.failed or _against(op, seen, votes, now) or "the link was fenced"
+        return give_up(state, op, result, why)
     mark = seen.sites[op.target].mark
     if mark is not None and (mark.role, mark.epoch) == ("primary", op.epoch):
         why = f"Promoting: {op.target} is the primary of epoch {op.epoch} already"
@@ -316,17 +317,17 @@ def _promoting(state: ControlState, op: Operation, seen: Seen, votes: Ballot, no
 
 def _against(op: Operation, seen: Seen, votes: Ballot, now: Now) -> str | None:
     """Why the promotion must not be asked for any more, or None."""
-    if seen.failed is not None and seen.failed.startswith(("FenceBroken", "Stale")):
-        return seen.failed
+    if seen.results.failed is not None and seen.results.failed.startswith(("FenceBroken", "Stale")):
+        return seen.results.failed
     if op.kind == "failover" and votes.alive is not None:
         return f"{op.source} is there again: {votes.alive}"
     if op.kind == "switchover" and now.step_age > PROMOTE_PATIENCE:
-        return f"{op.source} was not seen fenced in time: {seen.failed}"
+        return f"{op.source} was not seen fenced in time: {seen.results.failed}"
     return None
 
 
 def _verifying(state: ControlState, op: Operation, desired: Desired, seen: Seen, now: Now) -> Decision:
-    if seen.beaten != op.epoch:
+    if seen.results.beaten != op.epoch:
         return Decision(state, f"Verifying: a first write to {op.target}", (Beat(op.target, op.epoch),))
     done = op.enter("Active", now.wall)
     completed = entry(done, "Completed", "", state.model_copy(update={"epoch": op.epoch}))

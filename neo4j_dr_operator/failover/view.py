@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from neo4j_dr_operator.failover.state import Direction, Owner, Site
@@ -10,6 +10,9 @@ from neo4j_dr_operator.graph.retention import Retention
 from neo4j_dr_operator.health.verdict import Verdict
 
 Access = Literal["read-write", "read-only"]
+
+READINGS_KEPT = 8
+"""Positions read that are remembered: a few more than one operation asks for."""
 
 
 @dataclass(frozen=True)
@@ -218,17 +221,12 @@ class Claimed:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Everything observed, at one moment. Results of actions are facts here, keyed by what they were about.
+class Results:
+    """What actions have found out, each tied to the epoch it was found for.
 
-    `unresolved`: references that could not be followed (a site, or the witness), as reason and sentence; `blocked`:
-    what an action was refused with that only people can mend; `held`: restores that have a site in hand, by name.
+    `failed`, `lease_refused`: how the last one ended that did not succeed; they count in the step they were met in.
     """
 
-    sites: dict[Site, SiteView]
-    link: LinkView | None = None
-    drain: DrainView | None = None
-    witness: WitnessView | None = None
     readings: tuple[Reading, ...] = ()
     assessment: Assessment | None = None
     leased: int = 0
@@ -238,14 +236,41 @@ class Seen:
     barrier: str | None = None
     beaten: int = 0
     failed: str | None = None
-    unresolved: dict[str, tuple[str, str]] = field(default_factory=dict)
-    blocked: tuple[str, str] | None = None
-    held: dict[Site, str] = field(default_factory=dict)
 
     def reading(self, site: Site, epoch: int, since: float, final: bool) -> Reading | None:
         """The newest reading of `site` at `epoch` taken at or after `since` (monotonic seconds)."""
         fits = [r for r in self.readings if (r.site, r.epoch, r.final) == (site, epoch, final) and r.at >= since]
         return max(fits, key=lambda r: r.at, default=None)
+
+    def claim(self, epoch: int) -> Claimed | None:
+        """The link as it was when its epoch was raised to `epoch`."""
+        return self.claimed if self.claimed is not None and self.claimed.epoch == epoch else None
+
+    def read(self, reading: Reading) -> Results:
+        """With one reading more, the oldest ones forgotten."""
+        return replace(self, readings=(*self.readings, reading)[-READINGS_KEPT:])
+
+    def in_a_new_step(self) -> Results:
+        """Without what only counted in the step before."""
+        return replace(self, failed=None, lease_refused=None)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything observed, at one moment.
+
+    `unresolved`: references that could not be followed (a site, or the witness), as reason and sentence; `blocked`:
+    what an action was refused with that only people can mend; `held`: restores that have a site in hand, by name.
+    """
+
+    sites: dict[Site, SiteView]
+    link: LinkView | None = None
+    drain: DrainView | None = None
+    witness: WitnessView | None = None
+    results: Results = field(default_factory=Results)
+    unresolved: dict[str, tuple[str, str]] = field(default_factory=dict)
+    blocked: tuple[str, str] | None = None
+    held: dict[Site, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

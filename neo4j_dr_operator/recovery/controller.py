@@ -297,29 +297,21 @@ class RecoveryController:
         key = (state.operation.epoch, state.operation.step) if state.operation is not None else None
         if key != self._step[0]:
             self._step = (key, time.monotonic())
-            self._executor.facts.new_step()
+            self._executor.new_step()
         return Now(time.time(), time.monotonic(), self._step[1])
 
     # -- sight ------------------------------------------------------------------------------------------------------
 
     def _see(self, desired: Desired) -> Seen:
-        facts, keeper = self._executor.facts, self._pulse.keeper
+        keeper = self._pulse.keeper
         return Seen(
             sites={site: runtime.view() for site, runtime in self._sites.items()},
             link=advised(link_view(self._supervisor.speaking, time.time(), self._report.places), self.name),
             drain=self._drainer.view(),
             witness=keeper.view() if keeper is not None and desired.witness else None,
-            readings=tuple(facts.readings),
-            assessment=facts.assessment,
-            leased=facts.leased,
-            lease_refused=facts.lease_refused,
-            claimed=facts.claimed,
-            promoted=facts.promoted,
-            barrier=facts.barrier,
-            beaten=facts.beaten,
-            failed=facts.failed,
+            results=self._executor.results,
             unresolved=dict(self._references.problems),
-            blocked=facts.blocked,
+            blocked=self._executor.blocked,
             held=self._aside.held(),
         )
 

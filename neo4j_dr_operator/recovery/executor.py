@@ -1,4 +1,4 @@
-"""Carrying out what the machine asked for. Every action may run again at any time; results become facts to be seen."""
+"""Carrying out what the machine asked for. Every action may run again at any time; what it finds out is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from typing import Any
 
 from neo4j_dr_operator.cluster import site as sites
 from neo4j_dr_operator.cluster.access import enable_change_capture, read_access, set_access
@@ -34,7 +35,7 @@ from neo4j_dr_operator.failover.actions import (
 )
 from neo4j_dr_operator.failover.keeper import WitnessKeeper
 from neo4j_dr_operator.failover.state import SITES, Site, other
-from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Reading
+from neo4j_dr_operator.failover.view import Access, Reading, Results
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
 from neo4j_dr_operator.health.advice import explain
 from neo4j_dr_operator.recovery.site_runtime import SiteRuntime
@@ -47,36 +48,6 @@ REFUSALS = (PermissionDenied, NotSupported, ChangeCaptureDisabled)
 """Errors of an action that no retry mends."""
 ACTION_TIMEOUT = 10.0
 """Seconds one action may take; the machine has deadlines of its own for a whole step."""
-
-
-@dataclass
-class Facts:
-    """What actions have found out, each tied to the epoch it was found for."""
-
-    readings: list[Reading] = field(default_factory=list)
-    assessment: Assessment | None = None
-    leased: int = 0
-    lease_refused: str | None = None
-    claimed: Claimed | None = None
-    promoted: int = 0
-    barrier: str | None = None
-    beaten: int = 0
-    failed: str | None = None
-    step: int = 0
-    """Grows with every step; what was begun in an earlier one and fails late says nothing about this one."""
-    refused: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """What people have to mend before an action can succeed: its name, with the reason and sentence of the refusal."""
-
-    @property
-    def blocked(self) -> tuple[str, str] | None:
-        """The first of these refusals."""
-        return next(iter(self.refused.values()), None)
-
-    def new_step(self) -> None:
-        """Forget what only counts within one step."""
-        self.step += 1
-        self.failed = None
-        self.lease_refused = None
 
 
 class LeaseRefused(DrError):
@@ -95,7 +66,7 @@ class Executor:
         changed: Callable[[], None],
     ) -> None:
         """`consume` edits the spec; `may_open` confirms an opening with what is stored; `changed`: an outcome came."""
-        self.facts = Facts()
+        self.results = Results()
         self.keeper: WitnessKeeper | None = None
         self.term = 10.0
         self._dr, self._runtimes, self._consume, self._changed = dr, runtimes, consume, changed
@@ -103,6 +74,18 @@ class Executor:
         self._access_locks: dict[Site, asyncio.Lock] = {site: asyncio.Lock() for site in SITES}
         self._running: dict[Action, asyncio.Task[None]] = {}
         self._not_before: dict[Action, float] = {}
+        self._step = 0
+        self._refused: dict[str, tuple[str, str]] = {}
+
+    @property
+    def blocked(self) -> tuple[str, str] | None:
+        """What people have to mend before an action can succeed: reason and sentence of the first such refusal."""
+        return next(iter(self._refused.values()), None)
+
+    def new_step(self) -> None:
+        """Forget what only counts within one step; what was begun before it and fails late says nothing about it."""
+        self._step += 1
+        self.results = self.results.in_a_new_step()
 
     def start(self, actions: tuple[Action, ...]) -> None:
         """Start what is not running yet and did not fail just now."""
@@ -110,7 +93,7 @@ class Executor:
         self._not_before = {action: at for action, at in self._not_before.items() if at > now}
         for action in actions:
             if action not in self._running and action not in self._not_before:
-                task = asyncio.create_task(self._guarded(action, self.facts.step), name=type(action).__name__)
+                task = asyncio.create_task(self._guarded(action, self._step), name=type(action).__name__)
                 self._running[action] = task
 
     async def close(self) -> None:
@@ -124,13 +107,13 @@ class Executor:
         try:
             async with asyncio.timeout(ACTION_TIMEOUT):
                 await self._run(action)
-            self.facts.refused.pop(type(action).__name__, None)
+            self._refused.pop(type(action).__name__, None)
         except LeaseRefused as error:
-            if step == self.facts.step:
-                self.facts.lease_refused = error.message
+            if step == self._step:
+                self._found(lease_refused=error.message)
         except (DrError, TimeoutError) as error:
             if isinstance(error, REFUSALS):
-                self.facts.refused[type(action).__name__] = (error.reason, self._explained(action, error))
+                self._refused[type(action).__name__] = (error.reason, self._explained(action, error))
             reason = error.reason if isinstance(error, DrError) else "TimedOut"
             self._failed(step, f"{reason}: {error}")
             self._not_before[action] = time.monotonic() + RETRY_PAUSE
@@ -143,9 +126,12 @@ class Executor:
             self._running.pop(action, None)
             self._changed()
 
+    def _found(self, **results: Any) -> None:
+        self.results = replace(self.results, **results)
+
     def _failed(self, step: int, said: str) -> None:
-        if step == self.facts.step:
-            self.facts.failed = said
+        if step == self._step:
+            self._found(failed=said)
 
     def _explained(self, action: Action, error: DrError) -> str:
         match action:
@@ -176,14 +162,14 @@ class Executor:
             case TakeLease():
                 await self._take_lease(action)
             case Claim(source=source, target=target, epoch=epoch):
-                self.facts.claimed = await sites.claim(self._db(target), source, target, epoch, timeout)
+                self._found(claimed=await sites.claim(self._db(target), source, target, epoch, timeout))
             case Promote():
                 await self._promote(action, timeout)
             case Assess(site=site, epoch=epoch):
                 await self._assess(site, epoch, timeout)
             case Beat(site=site, epoch=epoch):
                 if await sites.heartbeat(self._db(site), epoch, int(time.time() * 1000), timeout):
-                    self.facts.beaten = epoch
+                    self._found(beaten=epoch)
             case Consume():
                 await self._consume(action)
 
@@ -212,7 +198,7 @@ class Executor:
         if action.final:
             await self._must_be_read_only(action.site, timeout)
         reading = Reading(action.site, action.epoch, end.text, end.tx, asked, action.final)
-        self.facts.readings = [*self.facts.readings, reading][-8:]
+        self.results = self.results.read(reading)
 
     async def _must_be_read_only(self, site: Site, timeout: float) -> None:
         """Look, without mending: a fence that was lost meanwhile must be noticed, not closed again."""
@@ -227,7 +213,7 @@ class Executor:
             raise DrError("no witness is configured")
         refusal = await self.keeper.take(action.site, action.epoch, self.term, action.force)
         if refusal is None:
-            self.facts.leased = action.epoch
+            self._found(leased=action.epoch)
         elif self.keeper.view().epoch < action.epoch and not action.force:
             # Held as far as this process has watched: after a restart a whole term must be watched again.
             raise DrError(refusal)
@@ -238,7 +224,7 @@ class Executor:
         if action.guard is not None:
             await self._check_fence(action.source, action.guard, timeout)
         barrier = await sites.promote(self._db(action.target), action.source, action.target, action.epoch, timeout)
-        self.facts.promoted, self.facts.barrier = action.epoch, barrier
+        self._found(promoted=action.epoch, barrier=barrier)
         self._runtimes[action.target].soon()
 
     async def _check_fence(self, site: Site, guard: str, timeout: float) -> None:
@@ -252,4 +238,4 @@ class Executor:
         await self._must_be_read_only(site, timeout)
         found = await sites.assess(self._db(other(site)), self._db(site), site, epoch, timeout)
         await self._must_be_read_only(site, timeout)
-        self.facts.assessment = found
+        self._found(assessment=found)

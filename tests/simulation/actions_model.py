@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from invariants import promoted
 from model import DR, Refused, Stored, Unreachable, World
@@ -22,7 +23,7 @@ from neo4j_dr_operator.failover.actions import (
 )
 from neo4j_dr_operator.failover.lease import Watch, WitnessRecord, grant
 from neo4j_dr_operator.failover.state import Site, other
-from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Mark, Reading, SiteView, Survey
+from neo4j_dr_operator.failover.view import Access, Assessment, Claimed, Mark, Reading, Results, SiteView, Survey
 from neo4j_dr_operator.health.verdict import SiteHealth
 
 TERM = 6.0
@@ -57,21 +58,6 @@ class Sight:
 
 
 @dataclass
-class Facts:
-    """As executor.Facts."""
-
-    readings: tuple[Reading, ...] = ()
-    assessment: Assessment | None = None
-    leased: int = 0
-    lease_refused: str | None = None
-    claimed: Claimed | None = None
-    promoted: int = 0
-    barrier: str | None = None
-    beaten: int = 0
-    failed: str | None = None
-
-
-@dataclass
 class Running:
     """An action on its way: when it takes effect, when its result is known, and whether that answer gets lost."""
 
@@ -93,7 +79,7 @@ class Acting:
     offset: float
     cache: Stored | None
     sights: dict[Site, Sight]
-    facts: Facts
+    results: Results
     watch: Watch
     running: list[Running]
     not_before: dict[Action, float]
@@ -148,41 +134,45 @@ class Acting:
         except (Unreachable, Refused) as error:
             running.error = str(error)
 
+    def found(self, **results: Any) -> None:
+        """As the executor's."""
+        self.results = replace(self.results, **results)
+
     def _answer(self, running: Running) -> None:
         error = "DatabaseUnreachable: the answer was lost" if running.lost else running.error
         if error is not None:
-            self.facts.failed = error
+            self.found(failed=error)
             self.not_before[running.action] = self.mono + 0.3
             return
-        facts, result, action = self.facts, running.result, running.action
+        result, action = running.result, running.action
         match action:
             case MakeReadOnly(site=site) | MakeWritable(site=site):
                 access, at, changed = result  # type: ignore[misc]
                 self.sights[site].saw(access, at, changed)
             case ReadPosition():
                 assert isinstance(result, Reading)
-                facts.readings = (*facts.readings, result)[-8:]
+                self.results = self.results.read(result)
                 if action.final:
                     self.sights[action.site].saw("read-only", result.at)
             case TakeLease():
                 known = self.watch.record.epoch if self.watch.record else 0
                 if result is None:
-                    facts.leased = action.epoch
+                    self.found(leased=action.epoch)
                 elif known < action.epoch and not action.force:
                     # Held as far as this process has watched: after a restart a whole term must be watched again.
-                    facts.failed = str(result)
+                    self.found(failed=str(result))
                     self.not_before[action] = self.mono + 0.3
                 else:
-                    facts.lease_refused = str(result)
+                    self.found(lease_refused=str(result))
             case Claim():
-                facts.claimed = result  # type: ignore[assignment]
+                self.found(claimed=result)
             case Promote():
-                facts.promoted, facts.barrier = action.epoch, str(result)
+                self.found(promoted=action.epoch, barrier=str(result))
                 self.sights[action.target].next_probe = 0.0
             case Assess():
-                facts.assessment = result  # type: ignore[assignment]
+                self.found(assessment=result)
             case Beat():
-                facts.beaten = action.epoch
+                self.found(beaten=action.epoch)
             case WriteMark(site=site):
                 self.sights[site].next_probe = 0.0
             case Consume():

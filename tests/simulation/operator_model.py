@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from actions_model import TERM, Acting, Facts, Running, Sight
+from actions_model import TERM, Acting, Running, Sight
 from archive_model import Drain, Shipper
 from invariants import stored as stored_is_sound
 from model import DR, Refused, Stored, Unreachable, World, copy_spec
@@ -14,7 +14,7 @@ from neo4j_dr_operator.failover.actions import Action, DrainPlan, LinkPlan
 from neo4j_dr_operator.failover.lease import Watch, grant
 from neo4j_dr_operator.failover.machine import decide
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site
-from neo4j_dr_operator.failover.view import Now, Seen, WitnessView
+from neo4j_dr_operator.failover.view import Now, Results, Seen, WitnessView
 from neo4j_dr_operator.health.verdict import Probe, Verdict
 from neo4j_dr_operator.reporting.objectives import Objectives, ShipPlan, ship_plan
 from neo4j_dr_operator.reporting.report import conditions
@@ -34,7 +34,7 @@ class Operator(Acting):
         self.offset = world.rng.uniform(10, 1e5)
         self.cache: Stored | None = None
         self.sights: dict[Site, Sight] = {site: Sight(site) for site in SITES}
-        self.facts = Facts()
+        self.results = Results()
         self.watch = Watch()
         self.next_keep = 0.0
         self.last_beat = float("-inf")
@@ -132,7 +132,7 @@ class Operator(Acting):
     # -- reconcile ---------------------------------------------------------------------------------------------------
 
     def _seen(self) -> Seen:
-        facts, record = self.facts, self.watch.record
+        record = self.watch.record
         witness = WitnessView(
             self.watch.reachable,
             self.watch.message,
@@ -146,7 +146,7 @@ class Operator(Acting):
             drain=self.drain.view(),
             witness=witness if self.world.witness_wanted else None,
             held=dict(self.held),
-            **vars(facts),
+            results=self.results,
         )
 
     def _reconcile(self) -> bool:
@@ -157,7 +157,7 @@ class Operator(Acting):
         key = (operation.epoch, operation.step) if operation else None
         if key != self.step[0]:
             self.step = (key, self.mono)
-            self.facts.failed = self.facts.lease_refused = None
+            self.results = self.results.in_a_new_step()
         asked = self.cache.spec.desired(world.automatic, world.witness_wanted)
         desired = replace(asked, archive=world.shipping, unmet=world.unmet)
         seen = self._seen()

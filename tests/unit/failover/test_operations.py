@@ -6,7 +6,7 @@ import pytest
 
 from neo4j_dr_operator.failover.actions import Claim, Promote
 from neo4j_dr_operator.failover.state import ControlState, Step
-from neo4j_dr_operator.failover.view import Claimed, Desired, Now, Reading, Seen
+from neo4j_dr_operator.failover.view import Claimed, Desired, Now, Reading
 from tests.machine_inputs import NOW, down, kinds, link, operating, patched, rest, seen, site, standby, step
 
 QUIET = Desired()
@@ -40,10 +40,11 @@ def test_fencing_waits_for_the_old_worker_to_end_before_it_claims() -> None:
 def test_a_fence_that_was_lost_is_closed_and_read_again() -> None:
     reading = (Reading("primary", 2, "f", 9, 992.0, final=True),)
     state, claimed = operating("switchover", "Fencing"), Claimed(2, "c", 9)
-    opened = Seen({"primary": site(), "secondary": standby()}, readings=reading, claimed=claimed)
+    opened = seen(link=None, readings=reading, claimed=claimed)
     assert kinds(step(state, QUIET, opened).actions) == {"MakeReadOnly"}
     again = {"primary": site(access="read-only", access_since=994.0), "secondary": standby()}
-    assert kinds(step(state, QUIET, Seen(again, readings=reading, claimed=claimed)).actions) == {"ReadPosition"}
+    closed = seen(sites=again, link=None, readings=reading, claimed=claimed)
+    assert kinds(step(state, QUIET, closed).actions) == {"ReadPosition"}
 
 
 def test_a_drain_ends_at_the_final_position_and_not_before() -> None:

@@ -61,19 +61,19 @@ def story(tell: Callable[[World], Coroutine[Any, Any, None]]) -> World:
 
 
 def test_a_failure_counts_in_its_step() -> None:
-    facts = story(lambda world: world.through(REQUEST, lambda: None)).executor.facts
-    assert facts.failed == "Stale: another one was first"
-    facts.new_step()
-    assert facts.failed is None
+    executor = story(lambda world: world.through(REQUEST, lambda: None)).executor
+    assert executor.results.failed == "Stale: another one was first"
+    executor.new_step()
+    assert executor.results.failed is None
 
 
 def test_a_refused_lease_counts_in_its_step() -> None:
-    facts = story(lambda world: world.through(LEASE, lambda: None)).executor.facts
-    assert (facts.lease_refused, facts.failed) == ("held by primary at epoch 4", None)
+    results = story(lambda world: world.through(LEASE, lambda: None)).executor.results
+    assert (results.lease_refused, results.failed) == ("held by primary at epoch 4", None)
 
 
 def test_what_was_begun_in_an_earlier_step_and_fails_late_says_nothing_about_this_one() -> None:
     """Else a promotion would be taken back for what went wrong before it."""
     for action in (REQUEST, LEASE):
-        facts = story(lambda world, action=action: world.through(action, world.executor.facts.new_step)).executor.facts
-        assert (facts.failed, facts.lease_refused) == (None, None)
+        results = story(lambda world, action=action: world.through(action, world.executor.new_step)).executor.results
+        assert (results.failed, results.lease_refused) == (None, None)

@@ -33,7 +33,7 @@ def test_synced_only_after_read_only_was_seen_and_the_final_position_applied() -
         sight = FENCED
         if state.restricted:
             reading = Reading("primary", 1, "f", 10, 991.0, final=True)
-            sight = Seen(FENCED.sites, link(), HELD, readings=(reading,))
+            sight = seen(sites=FENCED.sites, readings=(reading,))
         state = step(state, CLOSED, sight).state
         walk.append(status(state, CLOSED, sight, "ReplicationSynced"))
     assert walk[0] == ("False", "Fencing")
@@ -47,7 +47,7 @@ def test_synced_only_after_read_only_was_seen_and_the_final_position_applied() -
 )
 def test_a_position_from_before_the_fence_or_of_another_epoch_is_not_final(at: float, epoch: int, final: bool) -> None:
     reading = Reading("primary", epoch, "f", 10, at, final)  # type: ignore[arg-type]
-    sight = Seen(FENCED.sites, link(), HELD, readings=(reading,))
+    sight = seen(sites=FENCED.sites, readings=(reading,))
     assert step(following(restricted=["primary"]), CLOSED, sight).state.synced is None
 
 
