@@ -6,7 +6,6 @@ worker is started for what stands in the stored status, never for what has only 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -21,19 +20,17 @@ from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.archives import backup_status
 from neo4j_dr_operator.archives.auditor import REQUESTED as VERIFY
 from neo4j_dr_operator.archives.auditor import Auditor, Place
+from neo4j_dr_operator.archives.inventory import Inventory
 from neo4j_dr_operator.archives.keeping import ABANDONED, Sight, Wishes, next_look, step
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.schedule import Schedule
 from neo4j_dr_operator.backup.supervision import BackupPlan, BackupSupervisor
-from neo4j_dr_operator.backup.vault import Vault
-from neo4j_dr_operator.errors import ObjectStoreError
 from neo4j_dr_operator.failover.kept import Job, JobKind, Keeping, Outcome
 from neo4j_dr_operator.failover.state import ControlState, Site
 from neo4j_dr_operator.failover.view import Seen, ShippingView
 from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.metrics import ResourceMetrics
-from neo4j_dr_operator.objectstore.objects import Bucket
-from neo4j_dr_operator.objectstore.s3 import S3Address, StoreThreads
+from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.recovery.desired import Body
 from neo4j_dr_operator.recovery.references import References
 from neo4j_dr_operator.recovery.site_runtime import SiteRuntime
@@ -44,26 +41,6 @@ log = logging.getLogger(__name__)
 
 REQUESTED = "neo4j.neo4j.com/backup-requested-at"
 """Annotation whose every new value asks for one snapshot now."""
-LOOK_TIMEOUT = 10.0
-LOOK_PAUSES = (5.0, 15.0, 60.0)
-"""Seconds before a store that would not list its snapshots is asked again."""
-DOUBTED = 3
-"""So many such answers in a row are told."""
-
-
-@dataclass
-class _Look:
-    """What a place was seen to hold; `names` is None until it answered. `due`: monotonic time of the next look.
-
-    `turn`: rises when an answer that is on its way is out of date.
-    """
-
-    names: tuple[SnapshotName, ...] | None = None
-    due: float = 0.0
-    turn: int = 0
-    failed: int = 0
-    problem: tuple[str, str] | None = None
-    task: asyncio.Task[None] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +68,7 @@ class Archivist:
         self._jobs = BackupSupervisor("backup", changed, job=True)
         self._plan: BackupPlan | None = None
         self._failed: dict[JobKind, BackupPlan] = {}
-        self._looks: dict[str, _Look] = {}
+        self._inventory = Inventory(wired.dr, changed)
         self._epoch = 0
         self._wishes, self._sight = Wishes(), Sight(0.0, wired.operator)
         self._stored: Keeping | None = None
@@ -106,10 +83,10 @@ class Archivist:
         """The state with what is to be remembered of backups now."""
         if state.epoch != self._epoch:
             self._epoch = state.epoch
-            for look in self._looks.values():
-                look.names, look.due, look.turn = None, 0.0, look.turn + 1
+            self._inventory.forget()
         self._wishes = wishes = self._wished(spec)
-        self._ask(wishes)
+        references = self._at.references
+        self._inventory.keep(((wishes.logs, references.archive), (wishes.backups, references.backups)))
         readable = self._readable(state, seen)
         shipped = shipping if shipping is not None and shipping.epoch == state.epoch else None
         gaps = (shipped.gap if shipped is not None else None, self.auditor.gap(wishes.logs, state.epoch))
@@ -120,7 +97,7 @@ class Archivist:
             epoch=state.epoch if readable else 0,
             segment=shipped.segment if shipped is not None else None,
             gap=max(filter(None, gaps), default=None),
-            held=tuple((where, look.names) for where, look in self._looks.items() if look.names is not None),
+            held=self._inventory.held,
             damage=self.auditor.damage(wishes.logs),
             ended=self._ended(state.keeping.job),
             abandoned=self._abandoned(state.keeping.job),
@@ -240,11 +217,7 @@ class Archivist:
             ended = self._jobs.last
             if ended is not None and ended.config.number == last.number:
                 self._failed[last.kind] = ended.config
-        look = self._looks.get(last.where)
-        if look is not None:
-            name = SnapshotName.of(last.snapshot or "")
-            look.due, look.turn = 0.0, look.turn + 1
-            look.names = (*look.names, name) if look.names is not None and name is not None else look.names
+        self._inventory.added(last.where, SnapshotName.of(last.snapshot or ""))
 
     def _planned(
         self, kind: JobKind, number: int, state: ControlState, spec: DisasterRecoverySpec
@@ -295,40 +268,6 @@ class Archivist:
             )
         return list(found.values())
 
-    # -- looking ----------------------------------------------------------------------------------------------------
-
-    def _ask(self, wishes: Wishes) -> None:
-        """Ask the store what it holds, where that is not known: once an epoch, and after every snapshot."""
-        references = self._at.references
-        for where, address in ((wishes.logs, references.archive), (wishes.backups, references.backups)):
-            if where is None or address is None:
-                continue
-            look = self._looks.setdefault(where, _Look())
-            if look.task is None and time.monotonic() >= look.due:
-                bucket = Bucket(address, LOOK_TIMEOUT, None)
-                look.task = asyncio.create_task(self._look(look, bucket), name=f"look-{self._at.dr}")
-        for where in self._looks.keys() - {wishes.logs, wishes.backups}:
-            if self._looks[where].task is None:
-                del self._looks[where]
-
-    async def _look(self, look: _Look, bucket: Bucket) -> None:
-        turn = look.turn
-        try:
-            with StoreThreads(bucket.address.bucket, 1) as own:
-                names = await own.run(Vault(bucket, self._at.dr, None, _refuse).snapshots)
-            if turn == look.turn:
-                look.names, look.due = tuple(names), float("inf")
-            look.failed, look.problem = 0, None
-        except ObjectStoreError as error:
-            pause = LOOK_PAUSES[min(look.failed, len(LOOK_PAUSES) - 1)]
-            look.failed, look.due = look.failed + 1, time.monotonic() + pause
-            look.problem = (error.reason, error.message) if look.failed >= DOUBTED else None
-            log.warning("%s: what snapshots there are is not known: %s", self._at.dr, error.message)
-        finally:
-            look.task = None
-            bucket.close()
-        self._changed()
-
     # -- telling ----------------------------------------------------------------------------------------------------
 
     def essence(self) -> object:
@@ -336,8 +275,8 @@ class Archivist:
         worker = self._jobs.worker or self._jobs.last
         report = worker.report if worker is not None else {}
         reported = report.get("state"), (report.get("error") or {}).get("reason"), (report.get("percent") or 0) // 10
-        looks = tuple((where, look.names, look.problem) for where, look in self._looks.items())
-        return self._jobs.worker is None, reported, looks, self._restores(), self.auditor.essence()
+        held = self._inventory.essence()
+        return self._jobs.worker is None, reported, held, self._restores(), self.auditor.essence()
 
     def _restores(self) -> tuple[str, ...]:
         """Restores for which nothing is deleted at the moment."""
@@ -349,8 +288,8 @@ class Archivist:
         """Seconds until time alone may change something."""
         wall, stored = time.time(), self._stored
         at = next_look(stored, self._wishes, wall) if stored is not None else None
-        looks = [look.due - time.monotonic() for look in self._looks.values() if look.task is None]
-        return max(0.0, min([at - wall if at is not None else float("inf"), self.auditor.pause, *looks]))
+        own = at - wall if at is not None else float("inf")
+        return max(0.0, min(own, self.auditor.pause, self._inventory.pause))
 
     def seen(self, keeping: Keeping) -> backup_status.Seen:
         """What a status says of backups, `keeping` being what is stored with it."""
@@ -362,27 +301,16 @@ class Archivist:
             wishes=wishes,
             sight=self._sight,
             report=worker.report if worker is not None and mine else {},
-            problem=references.backups_problem or self._doubt(wishes.backups),
-            base_problem=self._doubt(wishes.logs),
+            problem=references.backups_problem or self._inventory.doubt(wishes.backups),
+            base_problem=self._inventory.doubt(wishes.logs),
             restoring=next(iter(self._restores()), ""),
         )
 
-    def _doubt(self, where: str | None) -> tuple[str, str] | None:
-        look = self._looks.get(where or "")
-        return look.problem if look is not None else None
-
     async def close(self) -> None:
         """End the worker. What it has stored serves the next one."""
-        tasks = [look.task for look in self._looks.values() if look.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._inventory.close()
         await self._jobs.close()
         await self.auditor.close()
-
-
-def _refuse(error: ObjectStoreError) -> None:
-    raise error
 
 
 def _seconds(instant: Any) -> float:

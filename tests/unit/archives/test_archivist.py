@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
-from neo4j_dr_operator.archives import archivist, auditor, backup_status
+from neo4j_dr_operator.archives import archivist, auditor, backup_status, inventory
 from neo4j_dr_operator.archives.archivist import Archivist, Wired
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.backup.supervision import BackupPlan
@@ -202,8 +202,8 @@ class Life:
         def bucket(address: S3Address, *_: Any) -> Any:
             return SimpleNamespace(address=address, close=lambda: None)
 
-        monkeypatch.setattr(archivist, "Vault", vault)
-        monkeypatch.setattr(archivist, "Bucket", bucket)
+        monkeypatch.setattr(inventory, "Vault", vault)
+        monkeypatch.setattr(inventory, "Bucket", bucket)
 
     async def round(self) -> None:
         """Decide, store, act; then every look that was begun is over."""
@@ -211,7 +211,7 @@ class Life:
         self.state = self.one.keep(self.state, SPEC, seen, self.shipping)
         self.control = {"keeping": json.loads(self.state.keeping.model_dump_json(by_alias=True))}
         self.one.act(self.state, SPEC, self.control)
-        looks = [look.task for look in self.one._looks.values() if look.task is not None]
+        looks = [look.task for look in self.one._inventory._looks.values() if look.task is not None]
         await asyncio.gather(*looks)
 
     def end(self, reason: str = "", **report: Any) -> None:
@@ -307,7 +307,7 @@ def test_nothing_is_begun_while_the_active_site_is_down_or_a_change_is_under_way
 def test_a_store_that_does_not_list_is_told_after_a_while_and_asked_again(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archivist, "LOOK_PAUSES", (0.0,))
+    monkeypatch.setattr(inventory, "PAUSES", (0.0,))
 
     async def live() -> None:
         life.problem = ObjectStoreError("no such bucket")
@@ -354,8 +354,8 @@ def test_a_list_that_was_asked_for_before_a_snapshot_was_there_does_not_hide_it(
         await life.round()
         life.end()
         before, life.held["logs"] = life.held["logs"], []
-        look = life.one._looks["s3://logs/a/ns/dr"]
-        late = life.one._look(look, SimpleNamespace(address=LOGS, close=lambda: None))  # type: ignore[arg-type]
+        look = life.one._inventory._looks["s3://logs/a/ns/dr"]
+        late = life.one._inventory._look(look, SimpleNamespace(address=LOGS, close=lambda: None))  # type: ignore[arg-type]
         answer = asyncio.create_task(late)
         await asyncio.sleep(0)
         await life.round()
