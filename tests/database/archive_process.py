@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab import Neo4j
-from tests.database.process import Address, WorkerProcess, endpoint
+from tests.database.process import Address, JobProcess, endpoint
 from tests.database.shipping_process import ARCHIVE, Store
 
 
-class BackupProcess(WorkerProcess):
+class BackupProcess(JobProcess):
     """One snapshot of a database into a bucket."""
 
     def __init__(
@@ -43,21 +43,8 @@ class BackupProcess(WorkerProcess):
             amendmentBytes=amendment_bytes,
         )
 
-    def done(self, seconds: float = 60.0) -> dict[str, Any]:
-        """Until the snapshot is there; its last report."""
-        code = self.ended(seconds)
-        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        return self.report
 
-    def refused(self, seconds: float = 60.0) -> dict[str, str]:
-        """Until it gives up; why."""
-        code = self.ended(seconds)
-        assert code == 3, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        error: dict[str, str] = self.report["error"]
-        return error
-
-
-class RestoreProcess(WorkerProcess):
+class RestoreProcess(JobProcess):
     """One restore from a bucket into a database."""
 
     def __init__(
@@ -93,19 +80,6 @@ class RestoreProcess(WorkerProcess):
             overwrite=overwrite,
             force=force,
         )
-
-    def done(self, seconds: float = 120.0) -> dict[str, Any]:
-        """Until the graph is back; its last report."""
-        code = self.ended(seconds)
-        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        return self.report
-
-    def refused(self, seconds: float = 60.0) -> dict[str, str]:
-        """Until it gives up; why."""
-        code = self.ended(seconds)
-        assert code == 3, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        error: dict[str, str] = self.report["error"]
-        return error
 
 
 BackUp = Callable[..., BackupProcess]

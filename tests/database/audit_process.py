@@ -16,7 +16,7 @@ from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.replication.faults import Faults
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.survey import Survey
-from tests.database.process import WorkerProcess
+from tests.database.process import JobProcess
 from tests.database.shipping_process import ARCHIVE, Store
 
 WEEK = 7 * 86_400.0
@@ -46,7 +46,7 @@ def audited(
     return report
 
 
-class AuditProcess(WorkerProcess):
+class AuditProcess(JobProcess):
     """One round as the operator runs it."""
 
     def __init__(
@@ -71,12 +71,6 @@ class AuditProcess(WorkerProcess):
             kmsKeyId=None,
             pruned=True,
         )
-
-    def done(self, seconds: float = 60.0) -> dict[str, Any]:
-        """Until the round is over; its last report."""
-        code = self.ended(seconds)
-        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        return self.report
 
 
 AuditWith = Callable[..., AuditProcess]

@@ -11,7 +11,7 @@ from lab import Neo4j
 from neo4j_dr_operator.cluster import site
 from neo4j_dr_operator.graph.bolt import AsyncDatabase, Endpoint
 from tests.database.load import Load
-from tests.database.process import FORWARD, LinkProcess, WorkerProcess, endpoint
+from tests.database.process import FORWARD, JobProcess, LinkProcess, endpoint
 from tests.database.shipping_process import ARCHIVE, ShipProcess, Store
 from tests.scenario.world import wait_for
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 TIMEOUT = 15.0
 
 
-class DrainProcess(WorkerProcess):
+class DrainProcess(JobProcess):
     """One drain of an archive into the link of a database."""
 
     def __init__(
@@ -44,19 +44,6 @@ class DrainProcess(WorkerProcess):
             batchSize=batch,
             timeout=10.0,
         )
-
-    def done(self, seconds: float = 60.0) -> dict[str, Any]:
-        """Until all that the archive had is applied; its last report."""
-        code = self.ended(seconds)
-        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        return self.report
-
-    def failed(self, seconds: float = 60.0) -> str:
-        """Until it gives up; the reason."""
-        code = self.ended(seconds)
-        assert code == 3, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
-        reason: str = self.report["error"]["reason"]
-        return reason
 
 
 def way(server: Neo4j) -> Endpoint:

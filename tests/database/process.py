@@ -161,6 +161,23 @@ class WorkerProcess:
                     pass
 
 
+class JobProcess(WorkerProcess):
+    """A worker that ends by itself once its job is done."""
+
+    def done(self, seconds: float = 120.0) -> dict[str, Any]:
+        """Until the job is done; its last report."""
+        code = self.ended(seconds)
+        assert code == 0, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
+        return self.report
+
+    def refused(self, seconds: float = 60.0) -> dict[str, str]:
+        """Until it gives up; why."""
+        code = self.ended(seconds)
+        assert code == 3, f"ended with {code}: {self.report}\n{self.log[-3000:]}"
+        error: dict[str, str] = self.report["error"]
+        return error
+
+
 class LinkProcess(WorkerProcess):
     """A link worker."""
 

@@ -79,19 +79,19 @@ def test_what_was_not_shipped_is_lost_and_counted_and_a_broken_archive_gives_a_p
         source.query("CREATE (:Lost {uid: $n})", n=number)
     source.kill9()
     wrong = drain(destination={"secretKey": "wrong-4711"})
-    assert wrong.failed() == "CredentialsRejected"
+    assert wrong.refused()["reason"] == "CredentialsRejected"
     assert "wrong-4711" not in wrong.log + str(wrong.report)
     objects = store.objects()
     segments = sorted(key for key in objects if key.startswith(EPOCH) and key.endswith(".seg"))
     bad = segments[-2]
     store.put(bad, objects[bad][:-20])
     cut = drain()
-    assert cut.failed() == "ArchiveObjectAltered"
+    assert cut.refused()["reason"] == "ArchiveObjectAltered"
     whole = Archive({key: data for key, data in objects.items() if key < bad}, EPOCH)
     assert_equal(whole.query, target.query)
     assert cut.report["transactions"] == len([tx for tx in whole.txs if tx > behind.cursor]) > 0
     store.put(bad, None)
-    assert drain().failed() == "ArchiveObjectMissing"
+    assert drain().refused()["reason"] == "ArchiveObjectMissing"
     store.put(bad, objects[bad])
     report = drain().done()
     archive = store.archive()
@@ -99,7 +99,7 @@ def test_what_was_not_shipped_is_lost_and_counted_and_a_broken_archive_gives_a_p
     assert report["transactions"] == len([tx for tx in archive.txs if tx > behind.cursor])
     assert target.query("MATCH (n:Last) RETURN count(n) AS n") == [{"n": 4}]
     ask(target, lambda db: site.promote(db, "primary", "secondary", 2, TIMEOUT))
-    assert drain().failed() == "Stale", "nothing is applied to what was promoted"
+    assert drain().refused()["reason"] == "Stale", "nothing is applied to what was promoted"
     source.start()
     assert assessed(target, source) == 3
 

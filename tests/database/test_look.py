@@ -12,41 +12,28 @@ import pytest
 from lab import Neo4j
 from neo4j_dr_operator.graph.position import Position
 from tests.database.archive_process import BackUp, Restore
-from tests.database.process import WorkerProcess
+from tests.database.process import JobProcess
 from tests.database.shipping_process import ARCHIVE, PATH, Ship, Store
 from tests.database.test_restore import rfc3339
 from tests.scenario.world import wait_for
 
-Survey = Callable[..., WorkerProcess]
+Survey = Callable[..., JobProcess]
 
 
 @pytest.fixture
 def survey(store: Store) -> Iterator[Survey]:
     """Start a look at the store; all are killed in the end."""
-    running: list[WorkerProcess] = []
+    running: list[JobProcess] = []
 
-    def begin(point: dict[str, Any], archive: str | None = None, held: tuple[str, int] | None = None) -> WorkerProcess:
+    def begin(point: dict[str, Any], archive: str | None = None, held: tuple[str, int] | None = None) -> JobProcess:
         asked = {"database": held[0], "transaction": held[1]} if held else None
         config = {"archive": archive, "database": None, "source": store.destination(), "timeout": 10.0, "held": asked}
-        running.append(WorkerProcess("survey", None, point=point, **config))
+        running.append(JobProcess("survey", None, point=point, **config))
         return running[-1]
 
     yield begin
     for worker in running:
         worker.kill()
-
-
-def seen(worker: WorkerProcess) -> dict[str, Any]:
-    """Its last report, once it has seen everything."""
-    assert worker.ended() == 0, f"{worker.report}\n{worker.log[-2000:]}"
-    return worker.report
-
-
-def refused(worker: WorkerProcess) -> dict[str, str]:
-    """Why it gave up."""
-    assert worker.ended() == 3, f"{worker.report}\n{worker.log[-2000:]}"
-    error: dict[str, str] = worker.report["error"]
-    return error
 
 
 def moment(source: Neo4j) -> str:
@@ -77,19 +64,19 @@ def test_which_snapshot_and_what_is_within(
     shipper.shipped()
     last = end(source)
 
-    assert seen(survey({"snapshot": "newest", "time": between}))["snapshot"] == first
-    assert seen(survey({"snapshot": "newest", "time": moment(source)}))["snapshot"] == second
-    newest = seen(survey({"end": True}, held=(last.database, last.tx)))
+    assert survey({"snapshot": "newest", "time": between}).done()["snapshot"] == first
+    assert survey({"snapshot": "newest", "time": moment(source)}).done()["snapshot"] == second
+    newest = survey({"end": True}, held=(last.database, last.tx)).done()
     assert (newest["archive"], newest["snapshot"], newest["newest"]) == (ARCHIVE, second, last.database)
     assert (newest["within"], newest["lacking"]) == (True, "")
-    early = refused(survey({"snapshot": "newest", "time": before}))
+    early = survey({"snapshot": "newest", "time": before}).refused()
     assert (early["reason"], "no snapshot from before" in early["message"]) == ("PointBeforeStart", True)
 
-    ahead = seen(survey({"end": True}, held=(last.database, last.tx + 1000)))
+    ahead = survey({"end": True}, held=(last.database, last.tx + 1000)).done()
     assert (ahead["within"], "does not know yet" in ahead["lacking"]) == (False, True)
-    other = seen(survey({"end": True}, held=(str(uuid.uuid4()), last.tx)))
+    other = survey({"end": True}, held=(str(uuid.uuid4()), last.tx)).done()
     assert other["within"] is False
-    assert refused(survey({"end": True}, archive="other/one"))["reason"] == "ArchiveMissing"
+    assert survey({"end": True}, archive="other/one").refused()["reason"] == "ArchiveMissing"
 
     report = restore(name="alone", point={"snapshot": "newest", "time": between}).done()
     assert (report["transactions"], report["nodes"], report["relationships"]) == (0, 2, 1)
@@ -100,7 +87,7 @@ def test_which_snapshot_and_what_is_within(
 
     segment = max(key for key in store.objects() if key.endswith(".seg") and key.startswith(f"{PATH.strip('/')}/"))
     store.put(segment, store.objects()[segment][:-9])
-    altered = seen(survey({"snapshot": "newest"}, held=(last.database, last.tx)))
+    altered = survey({"snapshot": "newest"}, held=(last.database, last.tx)).done()
     assert (altered["within"], segment.removeprefix(f"{PATH.strip('/')}/") in altered["lacking"]) == (False, True)
 
 
