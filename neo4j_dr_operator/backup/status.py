@@ -25,7 +25,9 @@ class JobStatus:
     _rate: Rate = field(default_factory=Rate, repr=False)
 
     def become(self, state: str) -> None:
-        """Enter a state; the reporter says so at once."""
+        """Enter a state; the reporter says so at once. What a job that is finished has met on its way is no problem."""
+        if state == "finished":
+            self.problem = None
         if state != self.state:
             self.state = state
             self.changed.set()

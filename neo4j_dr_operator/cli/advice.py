@@ -107,7 +107,7 @@ def _apart(facts: Facts) -> str | None:
     reason = split.message if split is not None and split.status == "True" else "its history cannot be compared"
     return (
         f"{cluster} is held read-only and nothing is applied on top of it ({reason}): save what only it has, then "
-        "empty its database, and it is seeded anew; until then there is no standby."
+        "give it an empty database, which is seeded by itself; until then there is no standby."
     )
 
 

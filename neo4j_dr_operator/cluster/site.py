@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from neo4j_dr_operator.errors import FenceBroken, PositionLost, QueryFailed, Stale
 from neo4j_dr_operator.failover.state import Site, link_name, other
-from neo4j_dr_operator.failover.view import Assessment, Claimed, Mark, RestoreMark
+from neo4j_dr_operator.failover.view import FILLING, Assessment, Claimed, Mark, RestoreMark
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
 from neo4j_dr_operator.graph.cypher import ALREADY_MADE
 from neo4j_dr_operator.graph.note import STANDING
@@ -54,7 +54,7 @@ WITH s WHERE s.epoch = $epoch AND s.role = 'primary' SET s.heartbeat = $at RETUR
 """
 CLAIM = """
 MATCH (l:`__Neo4jDRLink` {link: $link}) SET l.lock = $lock
-WITH l WHERE l.epoch <= $epoch AND l.phase = 'streaming'
+WITH l WHERE l.epoch <= $epoch AND l.phase IN $phases
 SET l.epoch = $epoch RETURN l.cursor AS cursor, l.cursorTx AS tx
 """
 PROMOTE = """
@@ -154,12 +154,16 @@ async def read_end(db: AsyncDatabase, timeout: float) -> Position:
     return Position.decode((await db.run(CURRENT, timeout=timeout))[0]["id"])
 
 
-async def claim(db: AsyncDatabase, source: Site, target: Site, epoch: int, timeout: float) -> Claimed:
+async def claim(
+    db: AsyncDatabase, source: Site, target: Site, epoch: int, timeout: float, *, filling: bool = False
+) -> Claimed:
     """Raise the epoch of the link in its target: workers of older epochs go stale from here on.
 
-    Raises Stale when the link is at a higher epoch, frozen, or not a consistent prefix (still being seeded).
+    Raises Stale when the link is at a higher epoch, frozen, or, unless ``filling``, not a consistent prefix (still being
+    seeded).
     """
-    rows = await db.run(CLAIM, timeout=timeout, link=link_name(source, target), epoch=epoch, lock=_lock())
+    phases, link = ["streaming", *(FILLING if filling else ())], link_name(source, target)
+    rows = await db.run(CLAIM, timeout=timeout, link=link, epoch=epoch, phases=phases, lock=_lock())
     if not rows:
         raise Stale(f"the link {link_name(source, target)} cannot be claimed at epoch {epoch}")
     return Claimed(epoch, rows[0]["cursor"], rows[0]["tx"])

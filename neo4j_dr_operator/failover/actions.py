@@ -113,11 +113,15 @@ class TakeLease:
 
 @dataclass(frozen=True)
 class Claim:
-    """Raise the link's epoch in its target, so that workers of older epochs go stale."""
+    """Raise the link's epoch in its target, so that workers of older epochs go stale.
+
+    `filling`: also of a link that is still filling its target, which then goes on at that epoch; else it has to stream.
+    """
 
     source: Site
     target: Site
     epoch: int
+    filling: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Literal
 from neo4j_dr_operator.failover.actions import Decision
 from neo4j_dr_operator.failover.state import SITES, ControlState, Site, other
 from neo4j_dr_operator.failover.view import Desired, Mark, Seen
+from neo4j_dr_operator.health.verdict import Verdict
 
 
 def foreign(seen: Seen, dr: str) -> str | None:
@@ -49,6 +50,21 @@ _FIRST = (
 )
 _TWO = "let primaryClusterRef and secondaryClusterRef lead to two databases: look at spec.external.uri of both clusters"
 _CAPTURE = "use Neo4j Enterprise 5.23 or newer, which the operator lets record its changes"
+
+
+def replaced(state: ControlState, seen: Seen) -> ControlState:
+    """The state in which a site that was active once is to be filled, where an empty database has taken its place.
+
+    There is nothing to compare and nothing to lose. What opened the epoch has to be known by then: it is looked for
+    while the site is returning.
+    """
+    view = seen.sites[state.standby_site]
+    away = state.standby in ("joining", "diverged", "lost") or (state.standby == "returning" and state.barrier)
+    if not away or view.verdict is not Verdict.UP or view.mark is None or view.survey is None:
+        return state
+    if view.mark.role != "absent" or view.mark.links or view.mark.restore is not None or not view.survey.empty:
+        return state
+    return state.model_copy(update={"standby": "seed", "standby_reason": ""})
 
 
 def superseded(state: ControlState, seen: Seen) -> bool:

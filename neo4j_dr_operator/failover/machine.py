@@ -27,7 +27,7 @@ from neo4j_dr_operator.failover.actions import (
     WriteMark,
     link_for,
 )
-from neo4j_dr_operator.failover.adoption import adopt, foreign, not_empty, superseded
+from neo4j_dr_operator.failover.adoption import adopt, foreign, not_empty, replaced, superseded
 from neo4j_dr_operator.failover.endings import count_losses
 from neo4j_dr_operator.failover.operations import (
     advance,
@@ -47,7 +47,7 @@ from neo4j_dr_operator.failover.requests import (
     settle,
 )
 from neo4j_dr_operator.failover.state import ControlState, Direction, Operation, Site, Synced, SyncRequest
-from neo4j_dr_operator.failover.view import Desired, Now, Requested, Seen, direction_of
+from neo4j_dr_operator.failover.view import FILLING, Desired, Now, Requested, Seen, direction_of
 from neo4j_dr_operator.failover.votes import Ballot, ballot
 from neo4j_dr_operator.health.verdict import Verdict
 
@@ -72,7 +72,7 @@ def decide(
         if request is not None and _more_urgent(request, settled.operation):
             return Decision(escalate(settled, request, now), "Requested: an emergency failover")
         return restored.halted(advance(settled, desired, seen, votes, now), seen)
-    settled = restored.taken(settled, seen, dr)
+    settled = reseed.unfinished(replaced(restored.taken(settled, seen, dr), seen), seen)
     decision = _accept(settled, desired, seen, votes, now) or _rest(settled, desired, seen, now)
     return restored.halted(decision, seen)
 
@@ -240,8 +240,8 @@ def _filling(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[Co
         if untouched:
             return state, None, f"{site} is marked as the standby of epoch {state.epoch} before it is filled"
     link = seen.link
-    if state.standby == "following" and _link_behind(state, seen):
-        actions.append(Claim(state.active, site, state.epoch))
+    if _link_behind(state, seen):
+        actions.append(Claim(state.active, site, state.epoch, filling=state.standby == "seed"))
     state = reseed.taken_up(state, seen)
     streaming = link is not None and (link.source, link.epoch, link.state) == (state.active, state.epoch, "streaming")
     if state.standby == "seed" and streaming and link is not None and reseed.done(state, link):
@@ -256,8 +256,11 @@ def _link_behind(state: ControlState, seen: Seen) -> bool:
     if seen.results.claim(state.epoch) is not None:
         return False
     link, mark = seen.link, seen.sites[state.standby_site].mark
+    older = mark is not None and 0 < mark.inbound_epoch < state.epoch
+    if state.standby == "seed":
+        return older and mark is not None and mark.inbound_phase in ("streaming", *FILLING)
     stale = link is not None and (link.source, link.epoch, link.reason) == (state.active, state.epoch, "Stale")
-    return stale or (mark is not None and mark.inbound_phase == "streaming" and mark.inbound_epoch < state.epoch)
+    return stale or (older and mark is not None and mark.inbound_phase == "streaming")
 
 
 def _returning(state: ControlState, seen: Seen, actions: list[Action]) -> tuple[ControlState, LinkPlan | None, str]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from neo4j_dr_operator.failover.actions import Decision, link_for
 from neo4j_dr_operator.failover.requests import handle_reseed, pending_reseed
 from neo4j_dr_operator.failover.state import ControlState, Reseed, Site, SyncRequest
-from neo4j_dr_operator.failover.view import Desired, LinkView, Now, Seen
+from neo4j_dr_operator.failover.view import FILLING, Desired, LinkView, Now, Seen
 from neo4j_dr_operator.graph.note import spoken
 
 HEALED = ("PositionPruned", "CaptureInterrupted")
@@ -54,7 +54,10 @@ def _refusal(state: ControlState, seen: Seen, site: str) -> str | None:
     if (restore := seen.held.get(state.standby_site)) is not None:
         return f"restore {spoken(restore)} is carried out in {site}: wait for its end, or delete its Neo4jRestore"
     if state.standby not in ("following", "seed", "restored"):
-        return f"{site} does not follow {state.active} ({state.standby}): empty it by hand to have it filled anew"
+        return (
+            f"{site} does not follow {state.active} ({state.standby}): save what only it has, then give it an empty "
+            "database, which is filled by itself"
+        )
     return None
 
 
@@ -81,6 +84,19 @@ def taken_up(state: ControlState, seen: Seen) -> ControlState:
     link = seen.link
     if state.ticket is None or state.standby != "following" or link is None or link.reseed != state.ticket:
         return state
+    return state.model_copy(update={"standby": "seed", "synced": None, "sync": _owed(state.sync)})
+
+
+def unfinished(state: ControlState, seen: Seen) -> ControlState:
+    """The state of a standby whose filling anew had begun before an operation, unnoticed, and is not over.
+
+    The operation ended the request, but not what stands in the database: a link of an earlier epoch that fills it.
+    """
+    mark = seen.sites[state.standby_site].mark
+    if state.standby != "following" or mark is None or mark.inbound_phase not in FILLING:
+        return state
+    if mark.inbound_epoch >= state.epoch:
+        return state  # as it was before it streamed, or `taken_up` tells
     return state.model_copy(update={"standby": "seed", "synced": None, "sync": _owed(state.sync)})
 
 

@@ -11,6 +11,8 @@ from neo4j_dr_operator.health.verdict import Verdict
 
 Access = Literal["read-write", "read-only"]
 
+FILLING = ("seeding", "catching-up")
+"""Phases of a link, as its target keeps them, in which that is no copy."""
 READINGS_KEPT = 8
 """Positions read that are remembered: a few more than one operation asks for."""
 

@@ -161,8 +161,9 @@ class Executor:
                 self._runtimes[site].soon()
             case TakeLease():
                 await self._take_lease(action)
-            case Claim(source=source, target=target, epoch=epoch):
-                self._found(claimed=await sites.claim(self._db(target), source, target, epoch, timeout))
+            case Claim(source=source, target=target, epoch=epoch, filling=filling):
+                db = self._db(target)
+                self._found(claimed=await sites.claim(db, source, target, epoch, timeout, filling=filling))
             case Promote():
                 await self._promote(action, timeout)
             case Assess(site=site, epoch=epoch):

@@ -1,4 +1,5 @@
-"""A returning old primary that holds more than the new one: recognised, counted, held, nothing applied on top of it."""
+"""A returning old primary that holds more than the new one: recognised, counted, held, nothing applied on top of it;
+filled anew once there is nothing in it any more."""
 
 from __future__ import annotations
 
@@ -39,3 +40,9 @@ def test_a_diverged_tail_is_counted_and_held(linked: World) -> None:
         assert linked.status()["phase"] == "Diverged"
     assert differences(read(old.query), before) == []
     assert not linked.operator.workers(), "no link is run onto a diverged site"
+    old.reset(fresh=True)  # somebody has saved the tail and given the site an empty database
+    linked.settled("secondary")
+    assert linked.condition("SplitBrain")["status"] == "False"
+    new.query("CREATE (:After {uid: 2})")
+    wait_for("the new database follows", lambda: old.query("MATCH (n:After) RETURN count(n) AS c")[0]["c"] == 2, 30)
+    assert differences(read(old.query), read(new.query)) == []

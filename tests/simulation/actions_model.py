@@ -200,8 +200,10 @@ class Acting:
             case TakeLease():
                 return self._take(action)
             case Claim(source=source, target=target):
-                link = world.database(self.name, target).inbound
-                if link is None or link.epoch > action.epoch or link.phase != "streaming":
+                link, phases = world.database(self.name, target).inbound, {"streaming"}
+                if action.filling:
+                    phases |= {"seeding"}
+                if link is None or link.epoch > action.epoch or link.phase not in phases:
                     raise Refused(f"Stale: the link {source}>{target} cannot be claimed")
                 link.epoch = action.epoch
                 return Claimed(action.epoch, str(link.cursor), link.cursor)

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from neo4j_dr_operator.failover.actions import Consume
+from neo4j_dr_operator.failover.actions import Claim, Consume, WriteMark
 from neo4j_dr_operator.failover.reseed import DOUBTFUL, HEALED, MENDED, advised
 from neo4j_dr_operator.failover.state import ControlState, Handled, Reseed, Synced, SyncRequest
-from neo4j_dr_operator.failover.view import Desired, Reading
+from neo4j_dr_operator.failover.view import Claimed, Desired, Mark, Reading, Results, SiteView, Survey
 from neo4j_dr_operator.failover.votes import failover_limitation
 from neo4j_dr_operator.reporting.report import phase
-from tests.machine_inputs import NOW, declared, following, link, operating, patched, rest, seen, step
+from tests.machine_inputs import (
+    NOW,
+    declared,
+    down,
+    following,
+    link,
+    operating,
+    patched,
+    rest,
+    seen,
+    site,
+    standby,
+    step,
+)
 
 ASKED = Desired(automatic=True, witness=True, reseed=patched("secondary"))
 AUTOMATIC = Desired(automatic=True, witness=True, reseed_automatic=True)
@@ -133,3 +147,63 @@ def test_what_can_be_mended_says_the_line_to_type() -> None:
     other = link(state="failed", reason="SourceUnreachable", message="m")
     assert advised(other, "dr") == other
     assert advised(None, "dr") is None
+
+
+def test_a_filling_anew_that_an_operation_has_overtaken_is_seen_and_goes_on_at_the_new_epoch() -> None:
+    """The ticket ended with its epoch; the link in the standby's database fills it all the same."""
+    half = site("standby", 3, inbound={"inbound_phase": "seeding", "inbound_epoch": 1})
+    sight = seen(
+        sites={"primary": site(epoch=3), "secondary": half},
+        link=link(epoch=3, state="attaching", reason="Stale"),
+    )
+    decision = step(following(epoch=3, reseed=asked()), MANUAL, sight)
+    assert decision.state.standby == "seed"
+    assert Claim("primary", "secondary", 3, filling=True) in decision.actions
+    assert decision.link is not None
+    assert failover_limitation(decision.state, MANUAL, sight) is not None
+    claimed = replace(sight, results=Results(claimed=Claimed(3, "c", 1)))
+    assert not [each for each in step(decision.state, MANUAL, claimed).actions if isinstance(each, Claim)]
+    filled = seen(sites={"primary": site(epoch=3), "secondary": standby(3)}, link=link(epoch=3, reseed="t"))
+    assert step(decision.state, MANUAL, filled).state.standby == "following"
+
+
+def test_a_link_that_filled_its_target_in_this_epoch_is_not_taken_for_one_that_still_does() -> None:
+    """What was read of the standby may be from before its link streamed."""
+    before = site("standby", 1, inbound={"inbound_phase": "catching-up", "inbound_epoch": 1})
+    sight = seen(sites={"primary": site(), "secondary": before})
+    assert step(following(), MANUAL, sight).state.standby == "following"
+
+
+AWAY = ["returning", "joining", "diverged", "lost"]
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_an_empty_database_in_the_place_of_an_old_primary_is_filled(away: Any) -> None:
+    state = following(epoch=2, active="secondary", standby=away, barrier="b", standby_reason="it has more")
+    new = site(mark=Mark("absent", 0), survey=Survey("new", empty=True, capture=True))
+    sight = seen(sites={"primary": new, "secondary": site(epoch=2)}, link=None)
+    seeded = step(state, MANUAL, sight)
+    assert (seeded.state.standby, seeded.state.standby_reason) == ("seed", "")
+    assert seeded.actions == (WriteMark("primary", "standby", 2),)
+    marked = seen(sites={"primary": site("standby", 2), "secondary": site(epoch=2)}, link=None)
+    filling = step(seeded.state, MANUAL, marked).link
+    assert filling is not None
+    assert (filling.source, filling.target, filling.origin, filling.reseed) == ("secondary", "primary", "seed", None)
+
+
+@pytest.mark.parametrize("away", AWAY)
+@pytest.mark.parametrize(
+    "there",
+    [
+        site(mark=Mark("absent", 0), survey=Survey("new", empty=False, capture=True)),
+        site(mark=Mark("absent", 0)),
+        site(mark=Mark("absent", 0, links=("secondary>primary",)), survey=Survey("new", empty=True, capture=True)),
+        site("primary", 1),
+        down(site(mark=Mark("absent", 0), survey=Survey("new", empty=True, capture=True))),
+    ],
+    ids=["holds data", "not looked at", "holds a link", "the old one", "down"],
+)
+def test_nothing_else_is(away: Any, there: SiteView) -> None:
+    state = following(epoch=2, active="secondary", standby=away, barrier="b", standby_reason="it has more")
+    sight = seen(sites={"primary": there, "secondary": site(epoch=2)}, link=None)
+    assert step(state, MANUAL, sight).state.standby == away
