@@ -159,8 +159,8 @@ async def claim(
 ) -> Claimed:
     """Raise the epoch of the link in its target: workers of older epochs go stale from here on.
 
-    Raises Stale when the link is at a higher epoch, frozen, or, unless ``filling``, not a consistent prefix (still being
-    seeded).
+    Raises Stale when the link is at a higher epoch, frozen, or still being seeded and so no consistent prefix; with
+    ``filling`` that may be.
     """
     phases, link = ["streaming", *(FILLING if filling else ())], link_name(source, target)
     rows = await db.run(CLAIM, timeout=timeout, link=link, epoch=epoch, phases=phases, lock=_lock())

@@ -28,7 +28,10 @@ from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.reading import Replay
 from neo4j_dr_operator.restore.refusals import ArchiveMissing, WrongDatabase
 from neo4j_dr_operator.restore.sink import Sink, attach, begun
+from neo4j_dr_operator.shipping import names
 from neo4j_dr_operator.shipping.chain import Chain, Tail
+from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
+from neo4j_dr_operator.shipping.segment import CONTINUATION
 
 POINTS = ("begin", "commit", "committed", "checkpoint", "attached", "found", "drained")
 """Where a test can have the process killed: as in replication, and between the parts of a drain."""
@@ -106,15 +109,19 @@ class Drain:
         self._faults.at("attached")
         status.become("surveying")
         cursor = Position.decode(writer.state.cursor)
-        tail = self._tail(cursor)
+        chain = Chain(self._bucket, config.archive, config.archive_epoch, None)
+        tail = self._tail(chain, cursor)
         status.goal_tx = tail.position.tx
         status.total = max(0, tail.position.tx - cursor.tx)
-        if tail.position.tx > cursor.tx:
-            beyond = Beyond(config.archive, config.archive_epoch, tail, cursor, self._fetch)
+        for epoch, end in self._way(chain, tail, cursor):
+            place = Position.decode(writer.state.cursor)
+            if end.position.tx <= place.tx:
+                continue
+            beyond = Beyond(config.archive, epoch, end, place, self._fetch)
             first = beyond.first()
             self._faults.at("found")
             status.become("draining")
-            self._take(writer, beyond, first, cursor, tail)
+            self._take(writer, beyond, first, cursor, end)
         self._faults.at("drained")
 
     def _attach(self) -> LinkWriter:
@@ -156,9 +163,31 @@ class Drain:
 
     # -- the archive -----------------------------------------------------------------------------------------------
 
-    def _tail(self, cursor: Position) -> Tail:
+    def _way(self, chain: Chain, tail: Tail, cursor: Position) -> list[tuple[int, Tail]]:
+        """Epochs to be taken, the oldest first, each with its end: one that continues another may begin behind the
+        position, which that one holds then."""
+        way = [(chain.epoch, tail)]
+        while (begin := self._continued(chain)) is not None and begin.tx > cursor.tx:
+            before = self._asked(chain.before)
+            if before is None or before[1].position.database != cursor.database:
+                break
+            chain = before[0]
+            way.insert(0, (chain.epoch, before[1]))
+        return way
+
+    def _continued(self, chain: Chain) -> Position | None:
+        """Where an epoch begins that goes on where another ended; None for any other, and where it cannot be told."""
+        data = self._fetch(names.segment(self._config.archive, chain.epoch, 1))
+        try:
+            header = SegmentReader(data).header if data is not None else None
+            goes_on = header is not None and header.start is not None and header.start.reason == CONTINUATION
+            return Position.decode(header.position) if goes_on and header is not None else None
+        except (ArchiveBroken, ValueError):
+            return None
+
+    def _tail(self, chain: Chain, cursor: Position) -> Tail:
         config = self._config
-        tail = self._asked(Chain(self._bucket, config.archive, config.archive_epoch, None).tail)
+        tail = self._asked(chain.tail)
         if tail is None:
             raise ArchiveMissing(f"archive {config.archive} holds nothing of epoch {config.archive_epoch}")
         if tail.position.database != cursor.database:

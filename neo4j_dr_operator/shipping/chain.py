@@ -6,7 +6,7 @@ The next segment's name follows from the last one's number and puts create only,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import orjson
@@ -80,7 +80,7 @@ class Chain:
     """One epoch of one archive. Every method raises ObjectStoreError or ArchiveBroken unless it says more."""
 
     def __init__(self, bucket: Bucket, archive: str, epoch: int, encryption: Encryption | None) -> None:
-        self._bucket, self._archive, self._epoch, self._encryption = bucket, archive, epoch, encryption
+        self._bucket, self._archive, self.epoch, self._encryption = bucket, archive, epoch, encryption
 
     def probe(self) -> None:
         """See whether the store encrypts what it is asked to. Raises :class:`NotEncrypted`."""
@@ -130,10 +130,23 @@ class Chain:
         number = self.number(mark.number if mark else 0)
         if number == 0:
             return None
-        held = self._bucket.get(names.segment(self._archive, self._epoch, number))
+        held = self._bucket.get(names.segment(self._archive, self.epoch, number))
         if held is None:
-            raise ArchiveBroken(f"segment {number} of epoch {self._epoch} is gone")
+            raise ArchiveBroken(f"segment {number} of epoch {self.epoch} is gone")
         return self._tail(held.body, mark)
+
+    def earlier(self) -> Iterator[Chain]:
+        """The epochs before this one, the newest first."""
+        numbers = [int(folder) for folder in self._bucket.folders(f"{self._archive}/") if folder.isdigit()]
+        for epoch in sorted(filter(lambda number: number < self.epoch, numbers), reverse=True):
+            yield Chain(self._bucket, self._archive, epoch, self._encryption)
+
+    def before(self) -> tuple[Chain, Tail] | None:
+        """The newest earlier epoch that has a segment, and where it ends; None without any."""
+        for chain in self.earlier():
+            if (tail := chain.tail()) is not None:
+                return chain, tail
+        return None
 
     def number(self, known: int = 0) -> int:
         """The number of the last segment, at least ``known``; 0 without any. It is not looked into."""
@@ -147,7 +160,7 @@ class Chain:
         """
         last: tuple[int, str] | None = None
         for number in range(self.number(), 0, -1):
-            held = self._bucket.get(names.segment(self._archive, self._epoch, number))
+            held = self._bucket.get(names.segment(self._archive, self.epoch, number))
             if held is None:
                 continue
             last = last or (number, hashlib.sha256(held.body).hexdigest())
@@ -163,7 +176,7 @@ class Chain:
 
         Raises :class:`SegmentConflict` when it is another shipper's, :class:`NotEncrypted` *after* it was stored.
         """
-        name = names.segment(self._archive, self._epoch, segment.header.number)
+        name = names.segment(self._archive, self.epoch, segment.header.number)
         try:
             receipt = self._bucket.put(name, segment.data, create=True, sha256=bytes.fromhex(segment.sha256))
         except errors.PreconditionFailed as error:
@@ -183,12 +196,12 @@ class Chain:
     def put_watermark(self, tail: Tail) -> None:
         """Say how far the archive holds everything though nothing was shipped. Raises NotEncrypted."""
         mark = Watermark(tail.number, tail.sha256, tail.seen, tail.covered)
-        name = names.watermark(self._archive, self._epoch)
+        name = names.watermark(self._archive, self.epoch)
         self._encrypted(self._bucket.put(name, mark.encode(), create=False))
 
     def schema(self) -> SchemaNote | None:
         """The newest note of the epoch's schema; None without one that can be read, so that it is noted anew."""
-        folder = schema_folder(self._archive, self._epoch)
+        folder = schema_folder(self._archive, self.epoch)
         last, more = folder, True
         while more:
             found, more = self._bucket.list(folder, last, PAGE)
@@ -217,13 +230,13 @@ class Chain:
             raise NotEncrypted(f"the store does not encrypt: {wrong}")
 
     def _page(self, after: int, limit: int) -> tuple[list[int], bool]:
-        folder = names.folder(self._archive, self._epoch)
-        found, more = self._bucket.list(folder, names.segment(self._archive, self._epoch, after), limit)
+        folder = names.folder(self._archive, self.epoch)
+        found, more = self._bucket.list(folder, names.segment(self._archive, self.epoch, after), limit)
         return [number for name in found if (number := names.number(name)) is not None], more
 
     def _watermark(self) -> Watermark | None:
         """The epoch's; None when there is none of use."""
-        held = self._bucket.get(names.watermark(self._archive, self._epoch))
+        held = self._bucket.get(names.watermark(self._archive, self.epoch))
         if held is None:
             return None
         try:
@@ -234,7 +247,7 @@ class Chain:
     def _tail(self, data: bytes, mark: Watermark | None) -> Tail:
         reader = SegmentReader(data)
         header, trailer = reader.header, reader.trailer
-        if (header.archive, header.epoch) != (self._archive, self._epoch):
+        if (header.archive, header.epoch) != (self._archive, self.epoch):
             raise ArchiveBroken(f"segment {header.number} belongs to epoch {header.epoch} of {header.archive}")
         sha256 = hashlib.sha256(data).hexdigest()
         try:

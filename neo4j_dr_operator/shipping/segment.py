@@ -28,12 +28,16 @@ _GZIP = 31
 _HIDDEN = b'"%s"' % BOOKKEEPING.encode()
 
 
+CONTINUATION = "continuation"
+
+
 @dataclass(frozen=True)
 class Start:
     """Why a segment does not continue the one before it.
 
     ``reason``: ``first`` (the first of an archive, at the stream's end of then), ``promotion`` (the first of an epoch,
-    at the barrier it was told), ``gap`` (the stream no longer held ``lost``, the position where it should go on).
+    at the barrier it was told), ``continuation`` (the first of an epoch that no promotion opened, at the end of the one
+    before, of the same database), ``gap`` (the stream no longer held ``lost``, the position where it should go on).
     """
 
     reason: str

@@ -24,7 +24,7 @@ from neo4j_dr_operator.shipping.opening import OpenSegment, without_transactions
 from neo4j_dr_operator.shipping.present import decoded, present
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, VersionUnknown
 from neo4j_dr_operator.shipping.schema_watch import SchemaWatch
-from neo4j_dr_operator.shipping.segment import Segment, Start
+from neo4j_dr_operator.shipping.segment import CONTINUATION, Segment, Start
 from neo4j_dr_operator.shipping.status import ShipperStatus
 
 log = logging.getLogger(__name__)
@@ -167,11 +167,27 @@ class Shipper:
             self._chain.claim(resource, present(self._source)[0].database)
 
     def _open(self) -> Tail:
-        """The first segment of the epoch: without transactions, it fixes where the epoch begins."""
+        """The first segment of the epoch: without transactions, it fixes where the epoch begins.
+
+        An operation that was called off spends an epoch, and the same database goes on: where its archive ended, so
+        that nothing is missing, and not at a barrier that lies behind that.
+        """
         start, at = Start("promotion"), self._start
         if at is None:
             start, at = Start("first"), present(self._source)[0]
+        left = self._left()
+        if left is not None and left.same_stream(at) and (left.tx >= at.tx if self._start else left.tx <= at.tx):
+            start, at = Start(CONTINUATION), left
         return self._put(*without_transactions(self._config, 1, None, start, at, time.time()))
+
+    def _left(self) -> Position | None:
+        """Where the epoch before this one ended; None where there is none, or its end cannot be read."""
+        try:
+            before = self._chain.before()
+        except ArchiveBroken as error:
+            log.warning("%s: the end of the epoch before: %s", error.reason, error.message)
+            return None
+        return before[1].position if before is not None else None
 
     def _open_behind(self, error: ArchiveBroken) -> Tail:
         """The end of the chain is damaged: go on behind it, so that what is committed now is not lost as well. What is

@@ -104,6 +104,30 @@ def test_what_was_not_shipped_is_lost_and_counted_and_a_broken_archive_gives_a_p
     assert assessed(target, source) == 3
 
 
+def test_what_an_epoch_lacks_that_was_called_off_is_taken_from_the_one_before(
+    source: Neo4j, target: Neo4j, store: Store, start: Start, ship: Ship, drain: Drain
+) -> None:
+    """The way to the standby was cut, a switchover was rolled back for it, and then the primary died."""
+    behind = fall_behind(source, target, start(), ship(interval=0.1), 60)
+    behind.shipper.kill()
+    source.query("CREATE (:Between {uid: 1})")
+    last = ship(epoch=3, interval=0.1)
+    last.shipping()
+    source.query("CREATE (:Last {uid: 1})")
+    last.shipped()
+    ask(target, lambda db: site.claim(db, "primary", "secondary", 4, TIMEOUT))
+    source.kill9()
+    died = drain(epoch=4, archive_epoch=3, environment={"NEO4J_DR_FAULT": "found:2"})
+    assert died.ended(60) == -signal.SIGKILL, "between the two epochs"
+    report = drain(epoch=4, archive_epoch=3).done()
+    lacked = [tx for epoch in (1, 3) for tx in store.archive(epoch).txs if tx > behind.cursor]
+    assert report["transactions"] == len(lacked) > 10
+    for label in ("Between", "Last"):
+        assert target.query(f"MATCH (n:{label}) RETURN count(n) AS n") == [{"n": 1}]
+    source.start()
+    assert_equal(source.query, target.query)
+
+
 def assessed(active: Neo4j, returning: Neo4j) -> int:
     """How many transactions the old primary holds beyond what was applied, as the operator counts them."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import time
 
+import pytest
+
 from lab import Neo4j
 from tests.database.load import Load
 from tests.database.relay import Relay
@@ -121,6 +123,42 @@ def test_an_epoch_begins_at_the_barrier_it_is_told(source: Neo4j, store: Store, 
     assert archive.headers[0]["start"] == {"reason": "promotion", "lost": None}
     assert archive.headers[0]["from"] == barrier
     assert [properties["uid"] for _, properties in archive.nodes.values()] == [1]
+
+
+@pytest.mark.parametrize("promoted", [True, False], ids=["after a promotion", "before any"])
+def test_an_epoch_that_no_promotion_opened_goes_on_where_the_one_before_ended(
+    source: Neo4j, store: Store, ship: Ship, promoted: bool
+) -> None:
+    """An operation that was called off has spent an epoch; the barrier of the last promotion lies far behind."""
+    barrier = source.query("CALL db.cdc.current()")[0]["id"] if promoted else None
+    first = ship(epoch=2, start=barrier)
+    first.shipping()
+    source.query("CREATE (:A {uid: 1})")
+    first.shipped()
+    first.kill()
+    source.query("CREATE (:A {uid: 2})")
+    ship(epoch=4, start=barrier).shipped()
+    before, archive = store.archive(epoch=2), store.archive(epoch=4)
+    assert archive.headers[0]["start"] == {"reason": "continuation", "lost": None}
+    assert archive.headers[0]["from"] == before.trailers[-1]["to"]
+    found = [[properties["uid"] for _, properties in each.nodes.values()] for each in (before, archive)]
+    assert found == [[1], [2]]
+
+
+def test_an_epoch_that_a_promotion_opened_begins_at_its_barrier_whatever_lies_before(
+    source: Neo4j, target: Neo4j, store: Store, ship: Ship
+) -> None:
+    first = ship(epoch=1)
+    first.shipped()
+    barrier = target.query("CALL db.cdc.current()")[0]["id"]
+    target.query("CREATE (:A {uid: 1})")
+    ship(origin=target, epoch=2, start=barrier).shipped()
+    assert store.archive(epoch=2).headers[0]["from"] == barrier
+    again = source.query("CALL db.cdc.current()")[0]["id"]
+    source.query("CREATE (:A {uid: 2})")
+    ship(epoch=3, start=again).shipped()
+    archive = store.archive(epoch=3)
+    assert (archive.headers[0]["start"]["reason"], archive.headers[0]["from"]) == ("promotion", again)
 
 
 def test_a_lost_position_is_a_gap_that_the_archive_names(source: Neo4j, store: Store, ship: Ship) -> None:

@@ -16,6 +16,8 @@ from neo4j_dr_operator.backup import chunks
 from neo4j_dr_operator.backup.chunks import SPAN, Chunk, Cutter
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.backup.status import JobStatus
+from neo4j_dr_operator.replication.report import Problem
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 from neo4j_dr_operator.shipping.schema import SchemaRef
 
@@ -130,3 +132,12 @@ def test_no_altered_byte_of_a_manifest_passes(data: st.DataObject) -> None:
     cut_off = data.draw(st.booleans())
     with pytest.raises(ArchiveBroken):
         Manifest.decode(whole[:at] if cut_off else whole[:at] + bytes([other]) + whole[at + 1 :])
+
+
+def test_a_job_that_is_finished_has_no_problem_whatever_it_met_on_its_way() -> None:
+    """Of several puts at once the last to be refused may be heard of behind the last one that went well."""
+    status = JobStatus()
+    status.problem = Problem("ObjectStoreUnreachable", "slow down")
+    assert status.line()["report"]["error"]["reason"] == "ObjectStoreUnreachable"
+    status.become("finished")
+    assert status.line()["report"]["error"] is None
