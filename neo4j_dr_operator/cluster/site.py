@@ -10,7 +10,7 @@ import time
 from datetime import datetime
 from typing import Any, Literal
 
-from neo4j_dr_operator.errors import FenceBroken, PositionLost, QueryFailed, Stale
+from neo4j_dr_operator.errors import FenceBroken, PositionAhead, PositionLost, QueryFailed, Stale
 from neo4j_dr_operator.failover.state import Site, link_name, other
 from neo4j_dr_operator.failover.view import FILLING, Assessment, Claimed, Mark, RestoreMark
 from neo4j_dr_operator.graph.bolt import AsyncDatabase
@@ -217,7 +217,8 @@ async def assess(active: AsyncDatabase, returning: AsyncDatabase, site: Site, ep
     """Count the user transactions of a returning site after the position up to which the active one had applied it.
 
     `seconds` spans from the first to the last of them. A position that the returning site no longer has, or that is
-    another database's, makes it `lost`: it cannot be compared.
+    another database's, makes it `lost`: it cannot be compared. So does one that lies behind its end, to which nothing
+    can bring it while it is read-only: it was taken back to an earlier state.
     """
     link = link_name(site, other(site))
     rows = await active.run(
@@ -227,10 +228,17 @@ async def assess(active: AsyncDatabase, returning: AsyncDatabase, site: Site, ep
     )
     if not rows:
         return Assessment(site, epoch, lost=f"the active site holds no frozen link {link}")
+    cursor = rows[0]["cursor"]
     try:
-        beyond = (await returning.run(BEYOND, timeout=timeout, **{"from": rows[0]["cursor"]}))[0]
+        beyond = (await returning.run(BEYOND, timeout=timeout, **{"from": cursor}))[0]
     except PositionLost as error:
         return Assessment(site, epoch, lost=error.message)
+    except PositionAhead:
+        end, applied = await read_end(returning, timeout), Position.decode(cursor)
+        if not end.same_stream(applied) or end.tx >= applied.tx:
+            raise  # its end says otherwise: asked again, it answers
+        taken_back = f"its change stream ends at transaction {end.tx}, and transaction {applied.tx} was applied before"
+        return Assessment(site, epoch, lost=f"{taken_back}: it was taken back to an earlier state")
     return Assessment(site, epoch, beyond["transactions"], _seconds(beyond["first"], beyond["last"]))
 
 

@@ -328,7 +328,7 @@ class RecoveryController:
             archive = self._references.archive
             self._shipper.want(ship_config(self.dr, state, self._spec, self._sites, archive, self.uid))
             drain = drain_config(self.dr, decision.drain, self._spec, self._sites, archive)
-            self._drainer.want(drain, shipping=self._shipper.worker is not None)
+            self._drainer.want(drain, shipping=not self._shipper.stopped)  # one that is being started will ship, too
             self._archivist.act(state, self._spec, self._control)
         if self._desired is not None:
             self._several.act(self._moment(state, self._see(self._desired)))

@@ -25,7 +25,7 @@ class Drainer:
         self._since = clock()
 
     def want(self, config: DrainConfig | None, *, shipping: bool) -> None:
-        """Set what should run; `shipping`: whether a shipper still does, whose last segment has to be waited for."""
+        """Set what should run; `shipping`: whether a shipper does or will, whose last segment has to be waited for."""
         self._supervisor.want(None if shipping else config)
 
     def view(self) -> DrainView | None:

@@ -38,11 +38,13 @@ def follower_config(
 ) -> LinkConfig | None:
     """The link of a follower, which fills its database where that is empty; None while an address is not known.
 
-    `reseed`: the request to fill it anew, if there is one.
+    `reseed`: the request to fill it anew, if there is one. It is for the copy that is there: where no link stands, the
+    data is somebody else's, and nothing is filled for it.
     """
     if source is None or target is None:
         return None
-    return _paced(LinkConfig(link, LINK_EPOCH, "seed", source, target, reseed=reseed), spec)
+    origin = "seed" if reseed is None else "attach"
+    return _paced(LinkConfig(link, LINK_EPOCH, origin, source, target, reseed=reseed), spec)
 
 
 def _paced(config: LinkConfig, spec: DisasterRecoverySpec) -> LinkConfig:

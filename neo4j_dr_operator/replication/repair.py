@@ -9,6 +9,7 @@ an id is made that copy, so that the same works after a gap in the stream and ov
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from neo4j_dr_operator.replication import scan
 from neo4j_dr_operator.replication.apply import select_nodes, select_relationships
 from neo4j_dr_operator.replication.fold import Net, Nodes, Relationships
 from neo4j_dr_operator.replication.link import LinkWriter
-from neo4j_dr_operator.replication.scan import NODES_END, RELATIONSHIPS_END
+from neo4j_dr_operator.replication.scan import NODES_END, RELATIONSHIPS_END, Page
 
 _BITS = struct.Struct(">d")
 _HAS_NODES = (
@@ -64,6 +65,17 @@ def mapped_between(elements: FlatMap, first: int, after: int) -> Ids:
     """Source ids from ``first`` to ``after`` - 1 that the map knows."""
     ids = np.arange(first, min(after, elements.top), dtype=np.int64)
     return ids[elements.find(ids) >= 0] if len(ids) else ids
+
+
+def bounded(page: Page, elements: FlatMap, most: int) -> Iterator[Page]:
+    """The page in pieces under each of which the map knows at most ``most`` ids, so that no transaction deletes more.
+
+    Only a page over more ids than that can need it: the one of a source with few relationships, which has all ids.
+    """
+    if page.after - page.first <= most:
+        yield page
+        return
+    yield from page.cut(mapped_between(elements, page.first, page.after)[most::most].tolist())
 
 
 def node_repairs(writer: LinkWriter, rows: Nodes, first: int, after: int) -> Net | None:

@@ -9,10 +9,12 @@ half the size.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from neo4j_dr_operator import errors
@@ -87,6 +89,15 @@ class Page:
                 after = ids[row + 1] if row + 1 < len(ids) else self.after
                 yield Page(first, after, [column[begin : row + 1] for column in self.columns], held)
                 first, begin, held = after, row + 1, 0
+
+    def cut(self, places: Sequence[int]) -> Iterator[Page]:
+        """The page in pieces, a new one from each of these ids on; they rise and lie behind its first one."""
+        begin = 0
+        for first, after in pairwise((self.first, *places, self.after)):
+            end = bisect_left(self.columns[0], after, begin)
+            columns = [column[begin:end] for column in self.columns]
+            yield Page(first, after, columns, weight(columns[-1]))
+            begin = end
 
 
 def weight(properties: list[dict[str, Any]]) -> int:

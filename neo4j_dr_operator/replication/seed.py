@@ -12,13 +12,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from neo4j_dr_operator import errors
 from neo4j_dr_operator.graph.bolt_sync import Database, Transaction
 from neo4j_dr_operator.graph.cypher import BOOKKEEPING
-from neo4j_dr_operator.graph.element_map import MapChange
+from neo4j_dr_operator.graph.element_map import FlatMap, MapChange
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.replication import link, lost, repair, schema, stream
 from neo4j_dr_operator.replication.apply import Batch, select_relationships
@@ -204,15 +205,17 @@ class _Scan:
     def nodes(self) -> bool:
         """Every node; False: ended early."""
         state = self._writer.state
-        return self._pass(NODES, f"4:{state.source_db}:", range(state.scan_nodes, state.scan_nodes_end), self._nodes)
+        ids = range(state.scan_nodes, state.scan_nodes_end)
+        return self._pass(NODES, f"4:{state.source_db}:", ids, self._writer.map.nodes, self._nodes)
 
     def relationships(self) -> bool:
         """Every relationship; False: ended early."""
         state = self._writer.state
         ids = range(state.scan_rels, state.scan_rels_end)
-        return self._pass(RELATIONSHIPS, f"5:{state.source_db}:", ids, self._relationships)
+        elements = self._writer.map.relationships
+        return self._pass(RELATIONSHIPS, f"5:{state.source_db}:", ids, elements, self._relationships)
 
-    def _pass(self, query: str, prefix: str, ids: range, write: Callable[[Page], None]) -> bool:
+    def _pass(self, query: str, prefix: str, ids: range, elements: FlatMap, write: Callable[[Page], None]) -> bool:
         pages = iter(Pages(self._source, query, prefix, ids, self._page))
         self._alike = 0
         while True:
@@ -220,8 +223,9 @@ class _Scan:
                 page = next(pages, None)
             if page is None:
                 return True
-            for part in page.parts():
-                write(part)
+            pieces = (repair.bounded(part, elements, self._page) for part in page.parts())
+            for piece in chain.from_iterable(pieces):
+                write(piece)
                 if not self._go_on():
                     return False
 

@@ -98,6 +98,14 @@ class _Runtime:
             self.ticket = str(time.time_ns())
             log.info("the copy of %s is to be filled anew", self.follower.name)
 
+    def settle(self, link: LinkReport | None) -> None:
+        """Forget a request that is carried out, or whose copy is gone: it was for that copy, and for no other one."""
+        if link is None or self.ticket is None:
+            return
+        done = (link.state, link.reseed) == ("streaming", self.ticket)
+        if done or (link.state, link.reason) == ("failed", "LinkMissing"):
+            self.ticket = None
+
     def mark(self, dr: str, epoch: int | None) -> None:
         """Write its site node, beside everything else; not again within `RETRY_PAUSE` of the last time.
 
@@ -289,6 +297,7 @@ class Followers:
             standing = each.standing
             runtime.mark(self._dr, epoch if standing.mark else None)
             source = self._runtime_of(each.follower.source).link_endpoint
+            runtime.settle(each.view.link)
             if standing.renew and each.view.link is not None:
                 runtime.renew(each.view.link.reseed)
             config = follower_config(each.follower.link, source, runtime.site.link_endpoint, self._spec, runtime.ticket)

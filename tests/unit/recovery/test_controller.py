@@ -6,16 +6,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.kinds import CLUSTER
+from neo4j_dr_operator.failover.actions import Decision
 from neo4j_dr_operator.failover.requests import LAST_APPLIED
 from neo4j_dr_operator.failover.state import ControlState, Handled, SyncRequest
 from neo4j_dr_operator.metrics import Metrics
 from neo4j_dr_operator.recovery.controller import RecoveryController, Wiring
 from tests.fake_api import NAMESPACE, RECOVERY, FakeApi
-from tests.machine_inputs import following
+from tests.machine_inputs import following, operating
 
 DR, PAIR = "dr", {"primaryClusterRef": "east", "secondaryClusterRef": "west"}
 NOTHING_LISTENS = "bolt://127.0.0.1:9"
@@ -134,3 +137,16 @@ def test_a_successor_of_the_same_name_gets_nothing_from_the_controller_of_a_dele
 
     world.running(until)
     assert world.body["status"] == {}
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_drain_waits_for_a_shipper_that_is_being_started(stopped: bool) -> None:
+    """Started a moment before the primary died, it has no process yet, and will ship to the archive all the same."""
+    told: list[bool] = []
+    controller: Any = Mock(_spec=DisasterRecoverySpec.read(PAIR), _desired=None)
+    controller._shipper = Mock(stopped=stopped, worker=None)
+    controller._drainer.want = lambda _, *, shipping: told.append(shipping)
+    state = operating("failover", "Draining")
+    RecoveryController._act(controller, Decision(state, "Draining"))
+    controller._shipper.want.assert_called_once_with(None)
+    assert told == [not stopped]

@@ -10,11 +10,11 @@ from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import DateTime, Duration, Time
 
 from neo4j_dr_operator.graph.element_map import FlatMap
-from neo4j_dr_operator.replication import link
+from neo4j_dr_operator.replication import link, seed
 from neo4j_dr_operator.replication.link import LinkState
 from neo4j_dr_operator.replication.progress import seeding
 from neo4j_dr_operator.replication.repair import identical, mapped_between
-from neo4j_dr_operator.replication.scan import Page, weight
+from neo4j_dr_operator.replication.scan import RELATIONSHIPS, Page, weight
 
 OTHER_NAN = struct.unpack(">d", bytes.fromhex("7ff8000000000001"))[0]
 VALUES: list[Any] = [
@@ -60,6 +60,40 @@ def test_a_heavy_page_is_written_in_parts_that_join_without_a_gap() -> None:
     assert [row for part in parts for row in part.columns[1]] == rows
     light = Page(0, 5, [[1], [{"a": 1}]], 16)
     assert list(light.parts()) == [light]
+
+
+def scanned(monkeypatch: pytest.MonkeyPatch, page: Page, mapped: list[int], most: int) -> list[Page]:
+    """What is written, a transaction each, of the one page that a source with few relationships gives."""
+    written: list[Page] = []
+    elements = FlatMap((1 << 10,))
+    elements.put(np.array(mapped, np.int64), np.arange(len(mapped), dtype=np.int64))
+    monkeypatch.setattr(seed, "Pages", lambda *_: [page])
+    anything: Any = None
+    scan = seed._Scan(anything, anything, most, lambda: True)
+    assert scan._pass(RELATIONSHIPS, "5:x:", range(page.first, page.after), elements, written.append)
+    return written
+
+
+def test_no_transaction_of_a_repair_deletes_more_than_a_page_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source with few relationships gives one page over all ids, under which the copy may have any number."""
+    rows = [{"a": n} for n in range(3)]
+    page = Page(0, 900, [[5, 40, 800], rows], weight(rows))
+    mapped = list(range(10, 35))
+    parts = scanned(monkeypatch, page, mapped, 10)
+    assert [(part.first, part.after, part.columns[0]) for part in parts] == [
+        (0, 20, [5]),
+        (20, 30, []),
+        (30, 900, [40, 800]),
+    ]
+    assert [row for part in parts for row in part.columns[1]] == rows
+    assert sum(part.weight for part in parts) == page.weight
+    known = [sum(part.first <= each < part.after for each in mapped) for part in parts]
+    assert known == [10, 10, 5]
+
+
+def test_an_empty_target_gets_few_relationships_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(0, 1_000_000, [[5, 999_999], [{}, {}]])
+    assert len(scanned(monkeypatch, page, [], 10)) == 1
 
 
 def test_progress_is_told_in_numbers() -> None:
