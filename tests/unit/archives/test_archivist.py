@@ -29,6 +29,7 @@ from neo4j_dr_operator.failover.view import ShippingView, SiteView
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.metrics import PREFIX, Metrics
+from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.recovery.sight import shipping_view
 
@@ -325,6 +326,22 @@ def test_a_store_that_does_not_list_is_told_after_a_while_and_asked_again(
     asyncio.run(live())
 
 
+@pytest.mark.parametrize("region", ["eu_west_1", "eu.west", "123"])
+def test_a_region_that_no_client_can_be_made_for_is_told_and_ends_no_round(
+    life: Life, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "PAUSES", (0.0,))
+    monkeypatch.setattr(inventory, "Bucket", Bucket)
+    life.world.references.archive = life.world.references.backups = replace(LOGS, region=region)
+
+    async def live() -> None:
+        for _ in range(4):
+            await life.round()
+        assert life.condition() == ("False", "ObjectStoreError")
+
+    asyncio.run(live())
+
+
 def test_what_failed_waits_and_is_tried_at_once_with_other_credentials(life: Life) -> None:
     async def live() -> None:
         life.held["logs"] = [SnapshotName(2, 1, 1, round(time.time() * 1000))]
@@ -355,7 +372,7 @@ def test_a_list_that_was_asked_for_before_a_snapshot_was_there_does_not_hide_it(
         life.end()
         before, life.held["logs"] = life.held["logs"], []
         look = life.one._inventory._looks["s3://logs/a/ns/dr"]
-        late = life.one._inventory._look(look, SimpleNamespace(address=LOGS, close=lambda: None))  # type: ignore[arg-type]
+        late = life.one._inventory._look(look, LOGS)
         answer = asyncio.create_task(late)
         await asyncio.sleep(0)
         await life.round()
