@@ -117,8 +117,8 @@ def window(chapters: Sequence[Chapter]) -> Window:
 
 
 def _pending(chapters: Sequence[Chapter]) -> bool:
-    if not chapters or not chapters[-1].copies:
-        return False
+    if not chapters or not chapters[-1].copies or not chapters[-1].tail:
+        return False  # where nothing is shipped, nothing more will come
     newest = max(chapters[-1].copies, key=lambda copy: copy.name)
     last, _, whole = _reach(chapters[-1], newest, math.inf)
     return whole and last < newest.latest

@@ -107,9 +107,9 @@ class Snapshot:
             barrier, now = self._asked(lambda: present(self._source))
             self._catch_up(reader, amendments, max(barrier.tx, _known_tx(tail, start.position)))
         amendments.close()
-        first = start.position.commit_millis
+        first, last = start.position.commit_millis, max(barrier.commit_millis, amendments.latest)
         latest = max(min(clock, first + MARGIN_MILLIS) if first else clock, amendments.latest)
-        covered = max(barrier.commit_millis, now - MARGIN_MILLIS, amendments.latest)
+        covered = _covered(last, now, int(time.time() * 1000))
         self._put(self._manifest(start, amendments, latest, covered))
         if self._retention is not None:
             self._prune(self._retention)
@@ -320,6 +320,13 @@ def _whole(kind: Kind, columns: list[list[Any]]) -> list[list[Any]]:
         return columns
     rows = [row for row in zip(*columns, strict=True) if row[1] and row[2] >= 0 and row[3] >= 0]
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _covered(last: int, clock: int, here: int) -> int:
+    """What :attr:`Manifest.covered` says: by the latest commit that was seen and by the source's clock, never ahead of
+    this host's (all ms since 1970). A source whose clock is fast, and is set right, commits at those times once more.
+    """
+    return min(max(last, clock - MARGIN_MILLIS), here)
 
 
 def _known_tx(tail: Tail | None, start: Position) -> int:
