@@ -107,7 +107,7 @@ class Inventory:
         turn = look.turn
         try:
             with closing(Bucket(address, TIMEOUT, None)) as bucket, StoreThreads(address.bucket, 1) as own:
-                names = await own.run(Vault(bucket, self._dr, None, _refuse).snapshots)
+                names = await own.run(Vault(bucket, self._dr, None, _refuse).names)
             if turn == look.turn:
                 look.names, look.due = tuple(names), float("inf")
             look.failed, look.problem = 0, None

@@ -23,8 +23,8 @@ PAUSES = (30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0)
 TRIES = 6
 """So often a scheduled snapshot is tried; then it waits for the next time of its schedule."""
 AHEAD = 300.0
-"""Seconds by which a time that was noted may lie ahead of the clock, as operators' clocks differ under NTP, and far more
-than they do; what lies further ahead was noted under a clock that was fast, and is no time to go by."""
+"""Seconds by which a time that was noted may lie ahead of the clock: far more than clocks of two operators differ under
+NTP. What lies further ahead was noted under a clock that was fast, and is no time to go by."""
 BASE_AGE = 7 * 86_400.0
 """Seconds after which the base of a log archive is renewed that holds no scheduled snapshots itself."""
 

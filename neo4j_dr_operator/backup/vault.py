@@ -15,7 +15,7 @@ from neo4j_dr_operator.backup.chunks import Chunk
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
-from neo4j_dr_operator.objectstore.refusals import S3AccessDenied
+from neo4j_dr_operator.objectstore.refusals import S3AccessDenied, of_object
 from neo4j_dr_operator.shipping.chain import PAGE, NotEncrypted
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 from neo4j_dr_operator.shipping.schema import SchemaName, SchemaNote
@@ -38,6 +38,11 @@ class ObjectAltered(ArchiveBroken):
     """An object of the archive is not what was put there: its checksum does not fit."""
 
     reason = "ArchiveObjectAltered"
+
+
+def unusable(error: errors.DrError) -> bool:
+    """Whether it speaks of one object: that is damaged, or not there, or the store does not give it to us."""
+    return isinstance(error, ArchiveBroken) or (isinstance(error, errors.ObjectStoreError) and of_object(error))
 
 
 class Vault:
@@ -192,10 +197,22 @@ class Vault:
         named = names.chunk if isinstance(ref, ChunkRef) else names.amendment
         return ObjectMissing(f"{named(self._archive, ref.sha256)} is not there")
 
-    def snapshots(self) -> list[SnapshotName]:
-        """All there are, in their order."""
+    def names(self) -> list[SnapshotName]:
+        """Snapshots that are there, by name."""
         found = (SnapshotName.of(name) for name in self._listed(names.snapshots(self._archive)))
         return sorted(name for name in found if name is not None)
+
+    def snapshots(self) -> list[SnapshotName]:
+        """The same in their order (:func:`names.in_order`), for which manifests are read where names do not tell."""
+        return names.in_order(self.names(), self._database)
+
+    def _database(self, name: SnapshotName) -> str | None:
+        try:
+            return self.manifest(name).database
+        except errors.DrError as error:
+            if not unusable(error):
+                raise
+            return None
 
     def schemas(self, epoch: int | None = None) -> list[SchemaName]:
         """The notes of an epoch's schema in their order; of all epochs without one."""

@@ -198,7 +198,7 @@ class Life:
                     raise self.problem
                 return self.held[bucket.address.bucket]
 
-            return SimpleNamespace(snapshots=snapshots)
+            return SimpleNamespace(names=snapshots)
 
         def bucket(address: S3Address, *_: Any) -> Any:
             return SimpleNamespace(address=address, close=lambda: None)

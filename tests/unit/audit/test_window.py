@@ -67,6 +67,7 @@ def chapters(made: MadeArchive, damaged: set[str]) -> list[Chapter]:
             name = SnapshotName.of(key)
             if name is not None and name.epoch == epoch and key not in damaged:
                 copies.append(Copy.of(check.manifest(made.objects[key], ARCHIVE, name), 0, 0))
+        copies.sort(key=lambda copy: copy.name)
         mark = made.objects.get(names.watermark(ARCHIVE, epoch))
         bad = {number: "Altered" for number, key in segments.items() if key in damaged}
         found.append(

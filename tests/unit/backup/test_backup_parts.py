@@ -144,5 +144,5 @@ def test_no_altered_byte_of_a_manifest_passes(data: st.DataObject) -> None:
 def test_a_snapshot_claims_no_time_that_a_fast_source_may_commit_at_once_more(
     last: int, clock: int, here: int, covered: int
 ) -> None:
-    """Its clock is set right later: what is committed then would be missing from a restore to a time that is claimed."""
+    """Its clock is set right later: what is committed then would be missing from a restore to such a time."""
     assert snapshot._covered(last, clock, here) == covered

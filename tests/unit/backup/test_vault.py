@@ -1,4 +1,4 @@
-"""What the vault puts over an object that is there, and in which order it names what it holds."""
+"""What the vault puts over an object that is there."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from tests.memory_bucket import MemoryBucket
 
 TEXT = encoded("nodes", [[1], [["A"]], [{}]])
 CHUNK = Chunk("nodes", 1, 2, 1, TEXT, hashlib.sha256(TEXT).hexdigest())
+CLEAR = Receipt(None, None)
 NAME = names.chunk(ARCHIVE, CHUNK.sha256)
 
 
 class Strict(MemoryBucket):
     """Keeps what is created only, and answers puts over an object with ``refusal``, if it has one."""
 
-    def __init__(self, refusal: ObjectStoreError | None = None, receipt: Receipt = Receipt(None, None)) -> None:
+    def __init__(self, refusal: ObjectStoreError | None = None, receipt: Receipt = CLEAR) -> None:
         super().__init__({NAME: b"damaged"})
         self.refusal, self._receipt = refusal, receipt
 
@@ -39,7 +40,7 @@ class Strict(MemoryBucket):
 
     def receipt(self, name: str) -> Receipt:
         """See :class:`Bucket`."""
-        return Receipt(None, None)
+        return CLEAR
 
 
 def raised(error: ObjectStoreError) -> None:
