@@ -100,6 +100,19 @@ def test_what_is_stored_runs_and_nothing_else(made: Any) -> None:
     assert heard.plan is None
 
 
+def test_a_worker_has_leave_by_what_is_stored_and_by_nothing_else(made: Any) -> None:
+    """An operator that cannot store that it still has the job renews no leave."""
+    one, heard, _ = made()
+    one.act(STATE, SPEC, stored(JOB))
+    first = heard.plan
+    assert first.leave == JOB.renewed
+    later = JOB.model_copy(update={"renewed": 10.0})
+    one.act(STATE.model_copy(update={"keeping": Keeping(job=later)}), SPEC, stored(JOB))
+    assert heard.plan == first, "it has been decided, not stored"
+    one.act(STATE, SPEC, stored(later))
+    assert heard.plan == replace(first, leave=10.0)
+
+
 @pytest.mark.parametrize(
     ("kind", "backups", "destination", "encrypted", "retention"),
     [

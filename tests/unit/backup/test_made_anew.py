@@ -1,4 +1,4 @@
-"""A database that was made anew within an epoch, where nothing is shipped: the order of snapshots, and who goes by it."""
+"""A database that was made anew where nothing is shipped: the order of snapshots, and who goes by it."""
 
 from __future__ import annotations
 
