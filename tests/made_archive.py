@@ -68,8 +68,11 @@ class MadeArchive:
         mark = Watermark(self.number, self.previous, at, MILLIS + self.tx)
         self.objects[names.watermark(ARCHIVE, self.epoch)] = mark.encode()
 
-    def snapshot(self, values: int = 2, behind: int = 0) -> str:
-        """A snapshot of the present, begun ``behind`` segments ago: so many chunks, one amendment; its name."""
+    def snapshot(self, values: int = 2, behind: int = 0, fast: int = 0) -> str:
+        """A snapshot of the present, begun ``behind`` segments ago: so many chunks, one amendment; its name.
+
+        ``fast``: ms by which the source's clock was ahead of the writer's.
+        """
         refs = []
         for value in range(values):
             text = encoded("nodes", [[value], [["A"]], [{"value": value, "epoch": self.epoch}]])
@@ -89,7 +92,7 @@ class MadeArchive:
             start=start,
             position=position,
             latest=MILLIS + self.tx,
-            covered=MILLIS + self.tx,
+            covered=MILLIS + self.tx - fast,
             created=MILLIS + self.tx,
             nodes_end=values,
             relationships_end=0,

@@ -34,9 +34,9 @@ class MemoryBucket:
     def get(self, name: str) -> Held | None:
         """See :class:`Bucket`."""
         self._asked("get", name)
-        if name in self.locked:
-            raise ObjectStoreError("the key is disabled", code="KMS.DisabledException")
         body = self.objects.get(name)
+        if name in self.locked and body is not None:
+            raise ObjectStoreError("the key is disabled", code="KMS.DisabledException")
         return None if body is None else Held(body, Receipt(None, None))
 
     def put(self, name: str, body: bytes, *, create: bool, sha256: bytes | None = None) -> Receipt:

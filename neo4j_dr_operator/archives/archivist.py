@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -196,7 +196,7 @@ class Archivist:
             return
         plan = self._planned(job.kind, job.number, state, spec)
         if plan is not None and job.epoch == state.epoch:
-            self._want(plan)
+            self._want(replace(plan, leave=job.renewed))
 
     def _want(self, plan: BackupPlan | None) -> None:
         self._plan = plan

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 from neo4j_dr_operator.backup.names import SnapshotName
@@ -56,7 +57,7 @@ class Inventory:
         for where, address in named.items():
             look = self._looks.setdefault(where, _Look())
             if look.task is None and time.monotonic() >= look.due:
-                look.task = asyncio.create_task(self._look(look, Bucket(address, TIMEOUT, None)))
+                look.task = asyncio.create_task(self._look(look, address))
         for where in self._looks.keys() - named.keys():
             if self._looks[where].task is None:
                 del self._looks[where]
@@ -101,11 +102,12 @@ class Inventory:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look(self, look: _Look, bucket: Bucket) -> None:
+    async def _look(self, look: _Look, address: S3Address) -> None:
+        """One look. A location that cannot be used, as one in a region of no such form, is an answer like any other."""
         turn = look.turn
         try:
-            with StoreThreads(bucket.address.bucket, 1) as own:
-                names = await own.run(Vault(bucket, self._dr, None, _refuse).snapshots)
+            with closing(Bucket(address, TIMEOUT, None)) as bucket, StoreThreads(address.bucket, 1) as own:
+                names = await own.run(Vault(bucket, self._dr, None, _refuse).names)
             if turn == look.turn:
                 look.names, look.due = tuple(names), float("inf")
             look.failed, look.problem = 0, None
@@ -116,7 +118,6 @@ class Inventory:
             log.warning("%s: what snapshots there are is not known: %s", self._dr, error.message)
         finally:
             look.task = None
-            bucket.close()
         self._changed()
 
 

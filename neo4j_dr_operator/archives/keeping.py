@@ -22,6 +22,9 @@ PAUSES = (30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0)
 """Seconds before what failed is tried again, by how often it did; the last one again and again."""
 TRIES = 6
 """So often a scheduled snapshot is tried; then it waits for the next time of its schedule."""
+AHEAD = 300.0
+"""Seconds by which a time that was noted may lie ahead of the clock: far more than clocks of two operators differ under
+NTP. What lies further ahead was noted under a clock that was fast, and is no time to go by."""
 BASE_AGE = 7 * 86_400.0
 """Seconds after which the base of a log archive is renewed that holds no scheduled snapshots itself."""
 
@@ -185,7 +188,9 @@ def _answered(keeping: Keeping, wishes: Wishes, sight: Sight) -> Keeping:
 
 
 def _scheduled(keeping: Keeping, wishes: Wishes, wall: float) -> Keeping:
-    """With the schedule that counts. Times before it was asked for do not."""
+    """With the schedule that counts. Times before it was asked for do not, nor does a time under a fast clock."""
+    if keeping.since > wall + AHEAD:
+        keeping = keeping.model_copy(update={"since": wall})
     schedule = wishes.schedule if wishes.enabled else None
     text = f"{schedule.cron} {schedule.zone}" if schedule is not None else ""
     if text == keeping.schedule:
@@ -250,8 +255,9 @@ def base_lacks(keeping: Keeping, wishes: Wishes, sight: Sight) -> str | None:
         return "there is a gap behind the last snapshot"
     if sight.damage and sight.damage != keeping.healed:
         return f"it is damaged: {sight.damage}"
-    newest = max(name.created for name in names) / 1000
-    if wishes.base_age is not None and sight.wall - newest > wishes.base_age:
+    made = [name.created / 1000 for name in names]
+    newest = max((at for at in made if at <= sight.wall + AHEAD), default=None)  # of others the age is not known
+    if wishes.base_age is not None and (newest is None or sight.wall - newest > wishes.base_age):
         return "the last snapshot is old"
     return None
 

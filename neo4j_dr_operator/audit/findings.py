@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from neo4j_dr_operator.audit.facts import DAMAGE, KINDS, Finding, Piece
 from neo4j_dr_operator.audit.ledger import Ledger
 from neo4j_dr_operator.backup import names as snapshot_names
-from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.backup.names import SnapshotName, in_order
 from neo4j_dr_operator.backup.suspects import Note
 from neo4j_dr_operator.restore.point import moment
 from neo4j_dr_operator.shipping import names
@@ -53,12 +53,17 @@ def missing_segments(there: Collection[int], base: int | None, tail: int) -> lis
 
 
 def missing_snapshots(
-    known: Collection[SnapshotName], there: Collection[SnapshotName], *, pruned: bool
+    known: Collection[SnapshotName],
+    there: Collection[SnapshotName],
+    database: Callable[[SnapshotName], str],
+    *,
+    pruned: bool,
 ) -> list[SnapshotName]:
     """Snapshots that nobody has deleted on purpose: retention (``pruned``: there is one) takes the oldest ones, and
-    leaves the newest."""
-    oldest = min(there, default=None) if pruned else None
-    return sorted(name for name in known if name not in there and (oldest is None or oldest < name))
+    leaves the newest. ``database``: as :meth:`Ledger.database`."""
+    order = in_order({*known, *there}, database)
+    oldest = next((at for at, name in enumerate(order) if name in there), 0) if pruned else 0
+    return [name for name in order[oldest:] if name not in there]
 
 
 def broken_links(pieces: Mapping[int, Piece]) -> list[int]:
@@ -71,14 +76,18 @@ def broken_links(pieces: Mapping[int, Piece]) -> list[int]:
 def judged(ledger: Ledger) -> list[Finding]:
     """The ledger's findings, the worst first, each with whether it is contained: whether what was committed since the
     newest whole snapshot can be restored without its object."""
-    whole = [name for name, copy in ledger.copies.items() if not copy.lacking]
-    newest = max(whole, default=None)
-    latest = max(ledger.copies, default=None)
-    made = [replace(each, contained=_contained(each, newest, latest)) for each in ledger.findings.values()]
+    told = filter(None, map(SnapshotName.of, ledger.findings))
+    order = in_order({*ledger.copies, *told}, ledger.database)
+    there = [name for name in order if name in ledger.copies]
+    newest = next((name for name in reversed(there) if not ledger.copies[name].lacking), None)
+    older = frozenset(order[: order.index(newest)]) if newest is not None else frozenset()
+    whole = bool(there) and newest == there[-1]
+    made = [replace(each, contained=_contained(each, newest, older, whole)) for each in ledger.findings.values()]
     return sorted(made, key=lambda each: (each.contained, KINDS.index(each.kind), each.name))
 
 
-def _contained(finding: Finding, newest: SnapshotName | None, latest: SnapshotName | None) -> bool:
+def _contained(finding: Finding, newest: SnapshotName | None, older: Collection[SnapshotName], whole: bool) -> bool:
+    """``newest``: the newest whole snapshot, behind the ``older`` ones; ``whole``: it is the newest of all."""
     name = finding.name
     if not finding.harmful:
         return True
@@ -87,11 +96,11 @@ def _contained(finding: Finding, newest: SnapshotName | None, latest: SnapshotNa
     if (at := segment_of(name)) is not None:
         return at[0] < newest.epoch or (at[0] == newest.epoch and at[1] <= newest.segment)
     if (snapshot := SnapshotName.of(name)) is not None:
-        return snapshot < newest
+        return snapshot in older
     if (note := SchemaName.of(name)) is not None:
         return (note.epoch, note.segment, note.tx) < (newest.epoch, newest.segment, newest.tx)
     if snapshot_names.content(name) is not None:
-        return newest == latest
+        return whole
     return name.endswith("/watermark.json") and epoch_of(name) < newest.epoch
 
 

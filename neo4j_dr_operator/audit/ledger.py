@@ -17,7 +17,7 @@ import orjson
 
 from neo4j_dr_operator.audit.facts import Content, Copy, Finding, Mark, Piece, Place
 from neo4j_dr_operator.audit.window import Chapter
-from neo4j_dr_operator.backup.names import SnapshotName
+from neo4j_dr_operator.backup.names import SnapshotName, in_order
 
 FORMAT, VERSION = "neo4j-dr-audit", 1
 
@@ -82,15 +82,21 @@ class Ledger:
         yield from (copy.at for copy in self.copies.values())
         yield from (content.since for content in self.contents.values())
 
+    def database(self, name: SnapshotName) -> str:
+        """Whose a snapshot is; one that is not known, or not any more, stands for itself: its time tells of it."""
+        copy = self.copies.get(name)
+        return copy.database if copy is not None else str(name)
+
     def chapters(self, bad: dict[int, dict[int, str]]) -> list[Chapter]:
         """The epochs for the window. ``bad``: segments that cannot be used, by epoch and number."""
         epochs = sorted(set(self.pieces) | set(self.tails) | {copy.epoch for copy in self.copies})
+        order = [self.copies[name] for name in in_order(self.copies, self.database)]
         return [
             Chapter(
                 epoch=epoch,
                 pieces=self.pieces.get(epoch, {}),
                 bad=bad.get(epoch, {}),
-                copies=[copy for name, copy in self.copies.items() if name.epoch == epoch and not copy.lacking],
+                copies=[copy for copy in order if copy.name.epoch == epoch and not copy.lacking],
                 mark=self.marks.get(epoch),
                 tail=self.tails.get(epoch, 0),
             )

@@ -109,7 +109,7 @@ class Sight:
         there = {name for key in listed if (name := SnapshotName.of(key)) is not None}
         expected = {*known.copies, *(name for key in known.findings if (name := SnapshotName.of(key)) is not None)}
         why = "older ones are" if self._pruned else "nothing is to be deleted"
-        for name in missing_snapshots(expected, there, pruned=self._pruned):
+        for name in missing_snapshots(expected, there, known.database, pruned=self._pruned):
             self.found[name.key(self._archive)] = Damaged("Missing", f"it is not there, and {why}")
         for name in expected - there:
             known.copies.pop(name, None)

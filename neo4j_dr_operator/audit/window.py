@@ -18,7 +18,8 @@ Bad = Mapping[int, str]
 
 @dataclass(frozen=True)
 class Chapter:
-    """One epoch. ``tail``: number of its last segment as far as known; ``copies``: those that can be used."""
+    """One epoch. ``tail``: number of its last segment as far as known; ``copies``: those that can be used,
+    in their order."""
 
     epoch: int
     pieces: Mapping[int, Piece] = field(default_factory=dict)
@@ -32,7 +33,7 @@ class Chapter:
         """When it began, by the first segment or snapshot that can be read."""
         if self.pieces:
             return self.pieces[min(self.pieces)].begins
-        return min(self.copies, key=lambda copy: copy.name).begins if self.copies else None
+        return self.copies[0].begins if self.copies else None
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ def window(chapters: Sequence[Chapter]) -> Window:
 
 
 def _pending(chapters: Sequence[Chapter]) -> bool:
-    if not chapters or not chapters[-1].copies:
-        return False
-    newest = max(chapters[-1].copies, key=lambda copy: copy.name)
+    if not chapters or not chapters[-1].copies or not chapters[-1].tail:
+        return False  # where nothing is shipped, nothing more will come
+    newest = chapters[-1].copies[-1]
     last, _, whole = _reach(chapters[-1], newest, math.inf)
     return whole and last < newest.latest
 
@@ -131,7 +132,7 @@ def _owned(chapter: Chapter, since: float, until: float) -> list[Span]:
     """
     found = []
     newer: float = until
-    for copy in sorted(chapter.copies, key=lambda copy: copy.name, reverse=True):
+    for copy in reversed(chapter.copies):
         if copy.latest < newer:
             last, why, whole = _reach(chapter, copy, newer)
             ends = min(last, newer - 1)

@@ -23,6 +23,7 @@ class BackupConfig:
 
     ``encryption``: what every put has to be answered with, None for no such wish. ``retention``: what to delete after
     the snapshot was made, None for nothing. ``resource``: UID of whose archive it is, None for no look at that.
+    ``leave``: what changes whenever the leave to go on is renewed, None for leave without end.
     """
 
     archive: str
@@ -35,6 +36,7 @@ class BackupConfig:
     retention: Retention | None
     amendment_bytes: int
     resource: str | None = None
+    leave: float | None = None
 
     @classmethod
     def parse(cls, line: bytes | str) -> BackupConfig:
@@ -53,6 +55,7 @@ class BackupConfig:
                 retention=Retention.parse(raw["retention"]) if raw["retention"] else None,
                 amendment_bytes=int(raw.get("amendmentBytes") or AMENDMENT_BYTES),
                 resource=raw.get("resource"),
+                leave=raw.get("leave"),
             )
         check_archive(config.archive)
         if config.epoch < 1 or config.timeout <= 0:

@@ -58,10 +58,10 @@ class Manifest:
     """A snapshot: the graph at ``position``, under the source's own ids. Times: ms since 1970, source's clock.
 
     ``start``: change identifier before which nothing of the amendments stands. ``latest``: no transaction in it was
-    committed later. ``covered``: every transaction committed up to then is in it. ``nodes_end``, ``relationships_end``:
-    one more than the highest ids that were looked at. ``segment``: as in its name. ``created``: the writer's clock; to
-    look at, not to rely on. ``encryption``: every object that it is made of was put under it, or seen to lie under it;
-    None where nobody asked for any.
+    committed later. ``covered``: every transaction committed up to then is in it; never ahead of the writer's clock, so
+    it may lie before ``latest``. ``nodes_end``, ``relationships_end``: one more than the highest ids that were looked
+    at. ``segment``: as in its name. ``created``: the writer's clock; to look at, not to rely on. ``encryption``: every
+    object that it is made of was put under it, or seen to lie under it; None where nobody asked for any.
     """
 
     archive: str

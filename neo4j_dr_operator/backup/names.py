@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 
 _MANIFEST = re.compile(r"(?:.*/)?snapshots/(\d{10})/(\d{12})-(\d{20})-(\d{15})\.json")
 _CHUNK = re.compile(r"(?:.*/)?chunks/[0-9a-f]{2}/([0-9a-f]{64})\.gz")
@@ -43,7 +45,8 @@ def content(name: str) -> str | None:
 
 @dataclass(frozen=True, order=True)
 class SnapshotName:
-    """What a manifest's name says. They order as epochs do, then as the segments in them, then as positions.
+    """What a manifest's name says. They order as epochs do, then as the segments in them, then as positions;
+    see :func:`in_order`.
 
     ``segment``: number of a segment of the epoch up to whose end the snapshot holds everything, 0 for none. ``tx``: the
     last transaction in the snapshot; ``created``: ms since 1970 on the clock of who wrote it.
@@ -63,3 +66,31 @@ class SnapshotName:
         """From an object's name or whole key; None when it is another object."""
         found = _MANIFEST.fullmatch(name)
         return cls(*map(int, found.groups())) if found else None
+
+
+def in_order(found: Iterable[SnapshotName], database: Callable[[SnapshotName], str | None]) -> list[SnapshotName]:
+    """Snapshots in the order in which what they hold came about: that of their names, with one exception.
+
+    Where nothing is shipped (``segment`` 0), a database that is made anew within an epoch counts its transactions from
+    the beginning once more: snapshots of one database then follow those of another whose newest one is older.
+    ``database`` (its UUID, None where that cannot be told) is asked only where transactions and times of creation
+    disagree. Whose it is not told of stays with the one before it by name.
+    """
+    made: list[SnapshotName] = []
+    for (_, segment), group in groupby(sorted(found), key=lambda name: (name.epoch, name.segment)):
+        run = list(group)
+        rises = all(before.created <= after.created for before, after in pairwise(run))
+        made += run if segment or rises else _by_database(run, database)
+    return made
+
+
+def _by_database(run: Sequence[SnapshotName], database: Callable[[SnapshotName], str | None]) -> list[SnapshotName]:
+    owners = [database(name) for name in run]
+    owner = next(filter(None, owners), None)
+    groups: dict[str | None, list[SnapshotName]] = {}
+    newest: dict[str | None, int] = {}
+    for name, told in zip(run, owners, strict=True):
+        owner = told or owner
+        groups.setdefault(owner, []).append(name)
+        newest[owner] = max(newest.get(owner, 0), name.created if told else 0)
+    return [name for each in sorted(groups, key=lambda each: newest[each]) for name in groups[each]]

@@ -79,17 +79,16 @@ class Kept:
 
     def needs_schema(self, name: SchemaName) -> bool:
         """Whether a restore may want this note: it does not lie before the oldest kept snapshot, which has its own."""
-        oldest = self.copies[0].name if self.copies else None
+        oldest = min((copy.name for copy in self.copies), default=None)
         return oldest is None or (name.epoch, name.segment, name.tx) >= (oldest.epoch, oldest.segment, oldest.tx)
 
 
 def keepable(copies: Sequence[Copy], pieces: Collection[Piece], retention: Retention, now: int) -> Kept:
-    """What has to stay at ``now`` (ms since 1970)."""
-    ordered = sorted(copies, key=lambda copy: copy.name)
-    first = _first_kept(ordered, retention, now)
+    """What has to stay at ``now`` (ms since 1970). ``copies`` are given in their order, the oldest first."""
+    first = _first_kept(copies, retention, now)
     if first is None:
-        return Kept(tuple(ordered), frozenset(pieces))
-    oldest = ordered[first].name
+        return Kept(tuple(copies), frozenset(pieces))
+    oldest = copies[first].name
     last: dict[int, int] = {}
     for piece in pieces:
         last[piece.epoch] = max(last.get(piece.epoch, 0), piece.number)
@@ -98,10 +97,10 @@ def keepable(copies: Sequence[Copy], pieces: Collection[Piece], retention: Reten
         for piece in pieces
         if (piece.epoch, piece.number) > (oldest.epoch, oldest.segment) or piece.number == last[piece.epoch]
     )
-    return Kept(tuple(ordered[first:]), stay)
+    return Kept(tuple(copies[first:]), stay)
 
 
-def _first_kept(ordered: list[Copy], retention: Retention, now: int) -> int | None:
+def _first_kept(ordered: Sequence[Copy], retention: Retention, now: int) -> int | None:
     """Index of the oldest snapshot that stays; None where nothing may go, of the segments neither."""
     whole = [index for index, copy in enumerate(ordered) if copy.whole]
     if retention.copies is not None:

@@ -21,6 +21,7 @@ from neo4j_dr_operator.backup import chunks, suspects
 from neo4j_dr_operator.backup.amendments import Amendments
 from neo4j_dr_operator.backup.chunks import Chunk, Cutter, Kind
 from neo4j_dr_operator.backup.config import BackupConfig
+from neo4j_dr_operator.backup.leave import Leave
 from neo4j_dr_operator.backup.manifest import ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.process import Patience
 from neo4j_dr_operator.backup.prune import prune
@@ -76,7 +77,7 @@ class Snapshot:
         self._source, self._stream = Database(config.source), Database(config.source)
         self._bucket = Bucket(config.destination, config.timeout, config.encryption)
         self._chain = Chain(self._bucket, config.archive, config.epoch, config.encryption)
-        self._vault = Vault(self._bucket, config.archive, config.encryption, patience.trouble)
+        self._vault = Vault(self._bucket, config.archive, config.encryption, self._trouble)
         self._known: set[str] = set()
         """Chunks that are not put again. Others that are ``_present`` may lie there in clear, or under another key."""
         self._present: AbstractSet[str] = frozenset()
@@ -87,6 +88,7 @@ class Snapshot:
         self._feed = _Feed()
         self._retention = config.retention
         """What may be deleted in the end; None as soon as nothing may."""
+        self._leave = Leave(config.leave)
         self._created = round(time.time() * 1000)
 
     def run(self) -> None:
@@ -107,21 +109,23 @@ class Snapshot:
             barrier, now = self._asked(lambda: present(self._source))
             self._catch_up(reader, amendments, max(barrier.tx, _known_tx(tail, start.position)))
         amendments.close()
-        first = start.position.commit_millis
+        first, last = start.position.commit_millis, max(barrier.commit_millis, amendments.latest)
         latest = max(min(clock, first + MARGIN_MILLIS) if first else clock, amendments.latest)
-        covered = max(barrier.commit_millis, now - MARGIN_MILLIS, amendments.latest)
+        covered = _covered(last, now, int(time.time() * 1000))
         self._put(self._manifest(start, amendments, latest, covered))
         if self._retention is not None:
             self._prune(self._retention)
 
     def renew(self, line: bytes) -> None:
-        """Go on with other credentials, and with another leave to delete. Connections that work are kept.
+        """Go on with other credentials, with another leave to delete, and to go on. Connections that work are kept.
 
         Called from another thread. Raises ConfigInvalid.
         """
         config = BackupConfig.parse(line)
         self._retention = config.retention
-        self._bucket.renew(config.destination)
+        self._leave.renew(config.leave)
+        if config.destination != self._bucket.address:
+            self._bucket.renew(config.destination)
         self._source.renew(config.source)
 
     # -- beginning -------------------------------------------------------------------------------------------------
@@ -278,6 +282,7 @@ class Snapshot:
 
     def _put(self, manifest: Manifest) -> None:
         self._faults.at("manifest")
+        self._leave.wait(self._patience.stopping)
         status = self._status
         status.bytes += self._vault.put_manifest(manifest)
         status.snapshot, status.position = manifest.name.key(self._config.archive), manifest.position
@@ -292,7 +297,7 @@ class Snapshot:
             self._status.prune_problem = Problem.of(error)
 
     def _may_delete(self) -> bool:
-        return self._retention is not None
+        return self._retention is not None and self._leave.held
 
     # -- patience --------------------------------------------------------------------------------------------------
 
@@ -304,6 +309,11 @@ class Snapshot:
             except SourceFailure as error:
                 self._patience.trouble(error)
                 self._source.close()
+
+    def _trouble(self, error: errors.ObjectStoreError) -> None:
+        """A put that failed is made again once that makes sense, and with leave: it may be the manifest's."""
+        self._patience.trouble(error)
+        self._leave.wait(self._patience.stopping)
 
     def _stored(self, work: Callable[[], T]) -> T:
         """The store's answer, whenever it comes."""
@@ -320,6 +330,13 @@ def _whole(kind: Kind, columns: list[list[Any]]) -> list[list[Any]]:
         return columns
     rows = [row for row in zip(*columns, strict=True) if row[1] and row[2] >= 0 and row[3] >= 0]
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _covered(last: int, clock: int, here: int) -> int:
+    """What :attr:`Manifest.covered` says: by the latest commit that was seen and by the source's clock, never ahead of
+    this host's (all ms since 1970). A source whose clock is fast, and is set right, commits at those times once more.
+    """
+    return min(max(last, clock - MARGIN_MILLIS), here)
 
 
 def _known_tx(tail: Tail | None, start: Position) -> int:

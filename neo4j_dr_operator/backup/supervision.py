@@ -18,7 +18,8 @@ class BackupPlan:
     """One snapshot, told apart from others by ``number``. ``timeout`` in seconds.
 
     ``retention``: what is deleted after it, as written in a spec; None for nothing. ``resource``: UID of the
-    resource whose archive it is.
+    resource whose archive it is. ``leave``: when its job was last renewed in the stored status (seconds since 1970): as
+    long as that moves on, nobody else takes it over; None for leave without end.
     """
 
     number: int
@@ -32,6 +33,7 @@ class BackupPlan:
     kms_key: str | None = None
     retention: str | None = None
     resource: str | None = None
+    leave: float | None = None
 
     @property
     def name(self) -> str:
@@ -39,14 +41,15 @@ class BackupPlan:
         return f"backup of {self.archive}"
 
     def identity(self) -> BackupPlan:
-        """Without what a worker that is at it can be told: credentials, and whether it may delete."""
+        """Without what a worker that is at it can be told: credentials, whether it may delete, and leave."""
         source = replace(self.source, user="", password="")
         destination = replace(self.destination, access_key=None, secret_key=None, session_token=None)
-        return replace(self, source=source, destination=destination, retention=None)
+        return replace(self, source=source, destination=destination, retention=None, leave=None)
 
     def same_way(self, other: BackupPlan) -> bool:
         """Whether it would fail as the other one did: same ends, same wishes."""
-        return replace(self, number=0, retention=None) == replace(other, number=0, retention=None)
+        mine, others = (replace(each, number=0, retention=None, leave=None) for each in (self, other))
+        return mine == others
 
     def line(self) -> bytes:
         """One JSON line. Holds credentials: for a pipe, never for a log."""
@@ -61,6 +64,7 @@ class BackupPlan:
             "kmsKeyId": self.kms_key,
             "resource": self.resource,
             "retention": self.retention,
+            "leave": self.leave,
         }
         return json.dumps(config).encode() + b"\n"
 

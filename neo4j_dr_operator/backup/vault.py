@@ -15,6 +15,7 @@ from neo4j_dr_operator.backup.chunks import Chunk
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
 from neo4j_dr_operator.objectstore.objects import Bucket, Encryption, Held, Receipt
+from neo4j_dr_operator.objectstore.refusals import S3AccessDenied, of_object
 from neo4j_dr_operator.shipping.chain import PAGE, NotEncrypted
 from neo4j_dr_operator.shipping.reading import ArchiveBroken
 from neo4j_dr_operator.shipping.schema import SchemaName, SchemaNote
@@ -39,6 +40,11 @@ class ObjectAltered(ArchiveBroken):
     reason = "ArchiveObjectAltered"
 
 
+def unusable(error: errors.DrError) -> bool:
+    """Whether it speaks of one object: that is damaged, or not there, or the store does not give it to us."""
+    return isinstance(error, ArchiveBroken) or (isinstance(error, errors.ObjectStoreError) and of_object(error))
+
+
 class Vault:
     """Snapshots of one archive. Every method raises ObjectStoreError, unless ``trouble`` waited for the store."""
 
@@ -51,8 +57,8 @@ class Vault:
     def put_chunk(self, chunk: Chunk, *, replace: bool = False, unproven: bool = False) -> int:
         """Add a chunk that was not there; bytes that it takes, also when it is there by now.
 
-        ``replace``: what is there is damaged, and is deleted first, since a bucket may refuse to overwrite. The name
-        says what it has to hold, so nothing else can be lost by it. ``unproven``: nobody knows how the one that is
+        ``replace``: what is there is damaged. The name says what it has to hold, so nothing else can be lost by it.
+        ``unproven``: nobody knows how the one that is
         there is encrypted: the store is asked, and what is not as was asked for is replaced. 0 where it is.
         """
         name = names.chunk(self._archive, chunk.sha256)
@@ -61,9 +67,8 @@ class Vault:
                 return 0
             replace = True
         data = chunk.packed()
-        if replace:
-            self._delete(name)
-        self._put(name, data)
+        if not replace or not self._over(name, data):
+            self._put(name, data)
         return len(data)
 
     def proven(self, present: AbstractSet[str]) -> set[str]:
@@ -122,6 +127,24 @@ class Vault:
             except errors.ObjectStoreError as error:
                 self._trouble(error)
 
+    def _over(self, name: str, data: bytes) -> bool:
+        """Put an object over the one that is there, in one step: a restore that runs finds one of both.
+
+        False where a policy of the bucket allows no such put, but those create only: the old one is deleted then.
+        """
+        while True:
+            try:
+                digest = hashlib.sha256(data).digest()
+                self._encrypted(name, self._bucket.put(name, data, create=False, sha256=digest))
+                return True
+            except S3AccessDenied:
+                self._delete(name)
+                return False
+            except NotEncrypted:
+                raise
+            except errors.ObjectStoreError as error:
+                self._trouble(error)
+
     def _delete(self, name: str) -> None:
         while True:
             try:
@@ -174,10 +197,22 @@ class Vault:
         named = names.chunk if isinstance(ref, ChunkRef) else names.amendment
         return ObjectMissing(f"{named(self._archive, ref.sha256)} is not there")
 
-    def snapshots(self) -> list[SnapshotName]:
-        """All there are, in their order."""
+    def names(self) -> list[SnapshotName]:
+        """Snapshots that are there, by name."""
         found = (SnapshotName.of(name) for name in self._listed(names.snapshots(self._archive)))
         return sorted(name for name in found if name is not None)
+
+    def snapshots(self) -> list[SnapshotName]:
+        """The same in their order (:func:`names.in_order`), for which manifests are read where names do not tell."""
+        return names.in_order(self.names(), self._database)
+
+    def _database(self, name: SnapshotName) -> str | None:
+        try:
+            return self.manifest(name).database
+        except errors.DrError as error:
+            if not unusable(error):
+                raise
+            return None
 
     def schemas(self, epoch: int | None = None) -> list[SchemaName]:
         """The notes of an epoch's schema in their order; of all epochs without one."""

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from neo4j_dr_operator.backup.manifest import Manifest
-from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing
-from neo4j_dr_operator.errors import DrError, ObjectStoreError
+from neo4j_dr_operator.backup.vault import ObjectAltered, ObjectMissing, unusable
+from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
-from neo4j_dr_operator.objectstore.refusals import of_object
 from neo4j_dr_operator.restore.point import Point
 from neo4j_dr_operator.restore.refusals import Nearest, PointAfterEnd, PointInGap
 from neo4j_dr_operator.shipping import names
@@ -147,11 +146,6 @@ class _Walk:
         assert self._last is not None
         last = self._last[1].last
         return point.millis is not None and last is not None and last > point.millis
-
-
-def unusable(error: DrError) -> bool:
-    """Whether it speaks of one object: that is damaged, or not there, or the store does not give it to us."""
-    return isinstance(error, ArchiveBroken) or (isinstance(error, ObjectStoreError) and of_object(error))
 
 
 def regressed(header: Header) -> bool:

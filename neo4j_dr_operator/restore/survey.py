@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from neo4j_dr_operator.backup import suspects
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
-from neo4j_dr_operator.backup.vault import ObjectAltered, Vault
+from neo4j_dr_operator.backup.vault import ObjectAltered, Vault, unusable
 from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.graph.position import Position
 from neo4j_dr_operator.objectstore.objects import Bucket
@@ -98,7 +98,8 @@ class Survey:
         try:
             found = chain.links(manifest, point, tail, self._fetch, self._checked)
         except PointRefused as error:
-            raise error.followed_by(self._next(name for name in self._snapshots if name > manifest.name)) from error
+            behind = self._snapshots[self._snapshots.index(manifest.name) + 1 :]
+            raise error.followed_by(self._next(behind)) from error
         if point.snapshot is not None or (point.millis is None and point.tx is None):
             end = max(manifest.tx, tail.seen.tx if tail and found else 0)
             point = replace(point, tx=end, snapshot=None, millis=None)
@@ -286,6 +287,6 @@ class Survey:
 
 def _passed(error: DrError) -> DrError:
     """The error, where it speaks of one object, without which there may be a way. Raises any other."""
-    if not chain.unusable(error):
+    if not unusable(error):
         raise error
     return error

@@ -29,6 +29,7 @@ from neo4j_dr_operator.failover.view import ShippingView, SiteView
 from neo4j_dr_operator.graph.bolt import Endpoint
 from neo4j_dr_operator.health.verdict import Verdict
 from neo4j_dr_operator.metrics import PREFIX, Metrics
+from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.objectstore.s3 import S3Address
 from neo4j_dr_operator.recovery.sight import shipping_view
 
@@ -97,6 +98,19 @@ def test_what_is_stored_runs_and_nothing_else(made: Any) -> None:
     assert heard.plan.source.uri == "bolt://secondary"
     one.act(STATE, SPEC, None)
     assert heard.plan is None
+
+
+def test_a_worker_has_leave_by_what_is_stored_and_by_nothing_else(made: Any) -> None:
+    """An operator that cannot store that it still has the job renews no leave."""
+    one, heard, _ = made()
+    one.act(STATE, SPEC, stored(JOB))
+    first = heard.plan
+    assert first.leave == JOB.renewed
+    later = JOB.model_copy(update={"renewed": 10.0})
+    one.act(STATE.model_copy(update={"keeping": Keeping(job=later)}), SPEC, stored(JOB))
+    assert heard.plan == first, "it has been decided, not stored"
+    one.act(STATE, SPEC, stored(later))
+    assert heard.plan == replace(first, leave=10.0)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +211,7 @@ class Life:
                     raise self.problem
                 return self.held[bucket.address.bucket]
 
-            return SimpleNamespace(snapshots=snapshots)
+            return SimpleNamespace(names=snapshots)
 
         def bucket(address: S3Address, *_: Any) -> Any:
             return SimpleNamespace(address=address, close=lambda: None)
@@ -325,6 +339,22 @@ def test_a_store_that_does_not_list_is_told_after_a_while_and_asked_again(
     asyncio.run(live())
 
 
+@pytest.mark.parametrize("region", ["eu_west_1", "eu.west", "123"])
+def test_a_region_that_no_client_can_be_made_for_is_told_and_ends_no_round(
+    life: Life, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "PAUSES", (0.0,))
+    monkeypatch.setattr(inventory, "Bucket", Bucket)
+    life.world.references.archive = life.world.references.backups = replace(LOGS, region=region)
+
+    async def live() -> None:
+        for _ in range(4):
+            await life.round()
+        assert life.condition() == ("False", "ObjectStoreError")
+
+    asyncio.run(live())
+
+
 def test_what_failed_waits_and_is_tried_at_once_with_other_credentials(life: Life) -> None:
     async def live() -> None:
         life.held["logs"] = [SnapshotName(2, 1, 1, round(time.time() * 1000))]
@@ -355,7 +385,7 @@ def test_a_list_that_was_asked_for_before_a_snapshot_was_there_does_not_hide_it(
         life.end()
         before, life.held["logs"] = life.held["logs"], []
         look = life.one._inventory._looks["s3://logs/a/ns/dr"]
-        late = life.one._inventory._look(look, SimpleNamespace(address=LOGS, close=lambda: None))  # type: ignore[arg-type]
+        late = life.one._inventory._look(look, LOGS)
         answer = asyncio.create_task(late)
         await asyncio.sleep(0)
         await life.round()

@@ -111,6 +111,18 @@ def test_a_base_is_renewed_only_where_segments_are_deleted_and_no_scheduled_ones
     assert replace(BOTH, retention="7").base_age == BOTH.base_age == BASE_AGE
 
 
+def test_a_base_that_was_taken_under_a_fast_clock_is_renewed_once() -> None:
+    """Its age is not known before that clock's time has come, and segments are deleted meanwhile."""
+    future = replace(BASE, created=round((NOW + 30 * DAY) * 1000))
+    sight = held(SEEN, logs=(future,))
+    assert base_lacks(Keeping(), BOTH, sight) == "the last snapshot is old"
+    assert base_lacks(Keeping(), LOGS, sight) is None, "no segment is deleted"
+    renewed = held(SEEN, logs=(future, replace(BASE, tx=200)))
+    assert base_lacks(Keeping(), BOTH, renewed) is None
+    assert base_lacks(Keeping(), BOTH, later(renewed, BASE_AGE)) == "the last snapshot is old"
+    assert base_lacks(Keeping(), BOTH, held(SEEN, logs=(replace(BASE, created=round((NOW + 60) * 1000)),))) is None
+
+
 def test_a_damage_is_healed_once_by_one_base() -> None:
     hurt = replace(SEEN, damage="x")
     taken = step(Keeping(), LOGS, hurt)
@@ -134,6 +146,14 @@ def test_the_first_one_is_taken_at_once_and_none_for_times_before_it_was_asked_f
     older = replace(BOTH, created=NOW - 2 * DAY)
     assert begun(Keeping(), older, SEEN).due == NOW - 3600, "created with its schedule while no operator was there"
     assert step(Keeping(), replace(older, unedited=False), SEEN).job is None, "nobody knows since when it is asked for"
+
+
+def test_a_time_that_was_noted_under_a_fast_clock_does_not_silence_the_schedule() -> None:
+    """The operator's clock was five days ahead when the last one began, and is set right."""
+    made = step(scheduled(NOW + 5 * DAY), BOTH, SEEN)
+    assert (made.since, made.job) == (NOW, None)
+    assert begun(made, BOTH, later(SEEN, DAY)).due == NOW - 3600 + DAY
+    assert step(scheduled(NOW + 60), BOTH, SEEN).since == NOW + 60, "another operator's clock, a little ahead"
 
 
 def test_of_many_missed_times_only_the_newest_is_caught_up() -> None:

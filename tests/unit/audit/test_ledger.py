@@ -190,7 +190,7 @@ def test_what_is_missing() -> None:
     first, second, third = (SnapshotName(1, n, n, n) for n in (1, 2, 3))
 
     def gone(known: list[SnapshotName], there: list[SnapshotName], *, pruned: bool = True) -> list[SnapshotName]:
-        return findings.missing_snapshots(known, there, pruned=pruned)
+        return findings.missing_snapshots(known, there, Ledger().database, pruned=pruned)
 
     assert gone([first, second, third], [second, third]) == [], "retention takes the oldest"
     assert gone([first, second, third], [second, third], pruned=False) == [first], "there is none"

@@ -35,6 +35,7 @@ def steps() -> st.SearchStrategy[list[Step]]:
             st.integers(-3, 3).map(lambda n: lambda made: made.lose(n)),
             st.integers(1, 3).map(lambda n: lambda made: made.rest(n)),
             st.integers(0, 2).map(lambda n: lambda made: made.snapshot(behind=n)),
+            st.integers(1, 3).map(lambda n: lambda made: made.snapshot(fast=n)),
             st.just(lambda made: made.promote()),
         ),
         max_size=12,
@@ -66,6 +67,7 @@ def chapters(made: MadeArchive, damaged: set[str]) -> list[Chapter]:
             name = SnapshotName.of(key)
             if name is not None and name.epoch == epoch and key not in damaged:
                 copies.append(Copy.of(check.manifest(made.objects[key], ARCHIVE, name), 0, 0))
+        copies.sort(key=lambda copy: copy.name)
         mark = made.objects.get(names.watermark(ARCHIVE, epoch))
         bad = {number: "Altered" for number, key in segments.items() if key in damaged}
         found.append(
@@ -172,6 +174,7 @@ def test_a_snapshot_that_holds_more_than_the_archive_covers_yet() -> None:
     assert window([early]).pending
     assert not window([early]).open
     assert not window([replace(early, tail=9)]).pending, "a hole is no matter of time"
+    assert not window([replace(early, pieces={}, tail=0)]).pending, "nothing is shipped here"
 
 
 def test_an_epoch_of_which_nothing_can_be_read_hides_what_was_before() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neo4j_dr_operator.backup import chunks
+from neo4j_dr_operator.backup import chunks, snapshot
 from neo4j_dr_operator.backup.chunks import SPAN, Chunk, Cutter
 from neo4j_dr_operator.backup.manifest import AmendmentRef, ChunkRef, EncryptionRef, Manifest
 from neo4j_dr_operator.backup.names import SnapshotName
@@ -141,3 +141,19 @@ def test_a_job_that_is_finished_has_no_problem_whatever_it_met_on_its_way() -> N
     assert status.line()["report"]["error"]["reason"] == "ObjectStoreUnreachable"
     status.become("finished")
     assert status.line()["report"]["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("last", "clock", "here", "covered"),
+    [
+        (90_000, 100_000, 100_000, 95_000),
+        (99_000, 100_000, 100_000, 99_000),
+        (3_699_000, 3_700_000, 100_000, 100_000),
+        (99_000, 100_000, 3_700_000, 99_000),
+    ],
+)
+def test_a_snapshot_claims_no_time_that_a_fast_source_may_commit_at_once_more(
+    last: int, clock: int, here: int, covered: int
+) -> None:
+    """Its clock is set right later: what is committed then would be missing from a restore to such a time."""
+    assert snapshot._covered(last, clock, here) == covered

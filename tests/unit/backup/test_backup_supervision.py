@@ -42,11 +42,11 @@ def test_nothing_secret_is_in_a_name_or_a_representation() -> None:
 
 def test_a_worker_is_told_of_other_credentials_and_of_leave_to_delete_and_replaced_for_anything_else() -> None:
     renewed = replace(PLAN, destination=replace(TO, secret_key="another"), source=replace(SOURCE, password="other"))
-    for same in (renewed, replace(PLAN, retention="7")):
+    for same in (renewed, replace(PLAN, retention="7"), replace(PLAN, leave=1.0)):
         assert same.identity() == PLAN.identity()
     for other in (replace(PLAN, number=8), replace(PLAN, epoch=4), replace(PLAN, destination=replace(TO, path="x"))):
         assert other.identity() != PLAN.identity()
-    assert replace(PLAN, number=8, retention="7").same_way(PLAN), "it would fail as this one did"
+    assert replace(PLAN, number=8, retention="7", leave=1.0).same_way(PLAN), "it would fail as this one did"
     assert not renewed.same_way(PLAN)
     assert not replace(PLAN, epoch=4).same_way(PLAN)
 
@@ -75,13 +75,15 @@ def test_what_changes_while_a_worker_runs_reaches_it() -> None:
             await asyncio.sleep(0.001)
         jobs.want(late := replace(early, destination=replace(TO, session_token="new")))
         jobs.want(late)
+        jobs.want(late := replace(late, leave=5.0))
         assert jobs.worker is not None
         assert jobs.worker.config == late
         renewed = [command for command in map(json.loads, told) if command["do"] == "renew"]
         plans = [BackupConfig.parse(json.dumps(command["plan"])) for command in renewed]
-        assert [(plan.retention, plan.destination.session_token) for plan in plans] == [
-            (Retention.parse("7"), "a-token"),
-            (Retention.parse("7"), "new"),
+        assert [(plan.retention, plan.destination.session_token, plan.leave) for plan in plans] == [
+            (Retention.parse("7"), "a-token", None),
+            (Retention.parse("7"), "new", None),
+            (Retention.parse("7"), "new", 5.0),
         ]
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()

@@ -14,8 +14,10 @@ from neo4j_dr_operator.backup.prune import prune
 from neo4j_dr_operator.backup.retention import Copy, Kept, Piece, Retention, keepable
 from neo4j_dr_operator.backup.status import BackupStatus
 from neo4j_dr_operator.backup.vault import Vault
-from neo4j_dr_operator.errors import ConfigInvalid
+from neo4j_dr_operator.errors import ConfigInvalid, ObjectStoreError, ObjectStoreUnreachable
+from neo4j_dr_operator.objectstore.refusals import CredentialsExpired
 from neo4j_dr_operator.shipping import names
+from neo4j_dr_operator.shipping.reading import ArchiveBroken
 from tests.made_archive import ARCHIVE, MILLIS, MadeArchive, identifier
 from tests.memory_bucket import MemoryBucket
 
@@ -164,6 +166,71 @@ def test_what_the_first_kept_days_need_stays_while_the_newer_snapshot_lacks_some
     for name in left:
         lacking = {each for each in _needed(made.objects[name]) if each not in made.objects}
         assert lacking == ({chunk} if damage == "gone" and name == newer else set())
+
+
+def four(monkeypatch: pytest.MonkeyPatch) -> tuple[MadeArchive, MemoryBucket, Vault]:
+    """An archive with four snapshots; now is the moment after the last one."""
+    made = MadeArchive()
+    made.promote()
+    for _ in range(4):
+        made.snapshot()
+    monkeypatch.setattr("time.time", lambda: (MILLIS + made.tx) / 1000)
+    memory = MemoryBucket(made.objects)
+
+    def raised(error: ObjectStoreError) -> None:
+        raise error
+
+    return made, memory, Vault(memory.bucket, ARCHIVE, None, raised)
+
+
+@pytest.mark.parametrize("how", ["altered", "locked", "gone"])
+def test_a_snapshot_that_cannot_be_read_stops_retention_for_contents_only_and_only_while_it_stays(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what it is made of."""
+    made, memory, vault = four(monkeypatch)
+    oldest, second, unread, newest = made.snapshots
+
+    def gone(method: str, name: str) -> None:  # behind the list
+        if (method, name) == ("get", unread):
+            made.objects.pop(name, None)
+
+    match how:
+        case "altered":
+            made.objects[unread] += b"x"
+        case "locked":
+            memory.locked = {unread}
+        case "gone":
+            memory.before = gone
+    before, status = dict(made.objects), BackupStatus()
+    with pytest.raises((ArchiveBroken, ObjectStoreError)):
+        prune(memory.bucket, vault, ARCHIVE, Retention(copies=2), status, lambda: True)
+    deleted = before.keys() - made.objects.keys() - {unread}
+    assert deleted == {oldest, names.segment(ARCHIVE, 1, 1), names.segment(ARCHIVE, 1, 2)}
+    assert status.pruned == 3
+
+    prune(memory.bucket, vault, ARCHIVE, Retention(copies=1), status, lambda: True)
+    assert [name for name in made.snapshots if name in made.objects] == [newest]
+    contents = {name for name in made.objects if "/chunks/" in name or "/amendments/" in name}
+    assert contents == _needed(made.objects[newest])
+    assert second not in made.objects
+
+
+@pytest.mark.parametrize("error", [CredentialsExpired("over"), ObjectStoreUnreachable("no answer")])
+def test_a_store_that_gives_no_snapshot_at_all_deletes_none(
+    error: ObjectStoreError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, memory, vault = four(monkeypatch)
+    before = dict(made.objects)
+
+    def refused(method: str, name: str) -> None:
+        if "/snapshots/" in name and method == "get":
+            raise error
+
+    memory.before = refused
+    with pytest.raises(type(error)):
+        prune(memory.bucket, vault, ARCHIVE, Retention(copies=1), BackupStatus(), lambda: True)
+    assert made.objects == before
 
 
 def _needed(data: bytes) -> set[str]:
