@@ -155,6 +155,48 @@ def test_a_request_waits_until_it_has_been_handled() -> None:
     assert advice.next_step(facts(snapshot)) == advice.NOTHING
 
 
+@pytest.mark.parametrize(
+    ("failover", "remembered", "waits"),
+    [
+        ({"target": "secondary"}, {"target": "secondary"}, False),
+        ({"target": "secondary"}, {"target": "primary", "targetDeclared": "secondary"}, False),
+        ({"target": "secondary"}, {"target": "primary"}, True),
+        ({"target": "primary"}, {}, True),
+        ({"target": "secondary", "emergency": True}, {"target": "secondary"}, True),
+        ({"target": "secondary", "emergency": True}, {"target": "secondary", "emergency": True}, False),
+        ({"target": "secondary"}, {"target": "secondary", "emergency": True}, False),
+    ],
+)
+def test_what_was_there_before_is_not_waited_for(
+    failover: dict[str, Any], remembered: dict[str, Any], waits: bool
+) -> None:
+    """Created with a target, applied again over a patch: nothing will ever come of it. Last handled was primary."""
+    snapshot = healthy()
+    recovery = changed(snapshot)
+    recovery["spec"]["failover"].update(failover)
+    recovery["status"]["failover"]["remembered"] = {"emergency": False} | remembered
+    assert advice.next_step(facts(snapshot)).sentence.startswith("Wait: failover.target") is waits
+
+
+@pytest.mark.parametrize(
+    ("remembered", "waits"),
+    [({}, True), ({"direction": "reverse"}, False), ({"directionDeclared": "reverse"}, False)],
+)
+def test_a_sync_waits_until_it_was_accepted(remembered: dict[str, Any], waits: bool) -> None:
+    snapshot = healthy()
+    changed(snapshot, sync={"direction": "reverse"})["status"]["failover"]["remembered"] = remembered
+    assert advice.next_step(facts(snapshot)).sentence.startswith("Wait: sync.direction") is waits
+
+
+def test_read_only_on_a_standby_is_not_waited_for() -> None:
+    """A standby takes the replicator's writes: its condition will not turn."""
+    snapshot = healthy()
+    body: Any = snapshot.clusters["secondary-cluster"]
+    body["spec"]["readOnly"] = True
+    assert [(request.value, request.handled) for request in facts(snapshot).requests] == [("true", "Standby")]
+    assert advice.next_step(facts(snapshot)) == advice.NOTHING
+
+
 def test_the_change_under_way_is_seen_without_the_operators_own_state() -> None:
     snapshot = failing_over()
     status = changed(snapshot)["status"]
