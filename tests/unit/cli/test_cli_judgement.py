@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,12 @@ def test_what_nobody_asked_for_cannot_fail(type_: str, without: dict[str, Any]) 
     assert summary.reasons(facts(snapshot)) == [f"{type_}=False (Broken)"]
     changed(snapshot, **without)
     assert summary.reasons(facts(snapshot)) == []
+
+
+def test_the_conditions_that_have_to_hold_are_all_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+    said = page.partition("**Healthy** means")[2].partition("\n\n")[0]
+    assert [type_ for type_ in summary._WANTED if f"`{type_}`" not in said] == []
 
 
 @pytest.mark.parametrize("status", ["True", "Unknown"])
