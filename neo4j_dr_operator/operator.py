@@ -42,7 +42,7 @@ async def serve(options: Options) -> None:
     """Run until SIGTERM or SIGINT; leaves no child process behind."""
     metrics = Metrics()
     if options.metrics_port:
-        start_http_server(options.metrics_port, registry=metrics.registry)
+        start_http_server(options.metrics_port, every_address(), registry=metrics.registry)
     kube = Kube()
     memo = Memo(api=kube, metrics=metrics, operator=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}")
     streams = Streams((kind.plural for kind in KINDS), memo.presence.relisted)
@@ -76,6 +76,17 @@ async def serve(options: Options) -> None:
     finally:
         await memo.close()
         kube.close()
+
+
+def every_address() -> str:
+    """What to bind to be reached over IPv6 and IPv4; IPv4 alone where the host lacks IPv6 or keeps them apart."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as tried:
+            tried.bind(("::", 0))
+            alone = tried.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return "0.0.0.0"
+    return "0.0.0.0" if alone else "::"
 
 
 async def _kinds_served(kube: Kube, stop: asyncio.Event) -> None:

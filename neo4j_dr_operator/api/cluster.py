@@ -10,7 +10,6 @@ from neo4j_dr_operator.api.base import (
     UNIQUE,
     Checks,
     Form,
-    Instant,
     Rule,
     SpecModel,
     StatusModel,
@@ -216,7 +215,6 @@ class ClusterStatus(StatusModel):
     address: str | None = Field(default=None, description="Address the operator uses.")
     epoch: int | None = Field(default=None, description="Newest epoch seen; it only grows.")
     recovery: Name | None = Field(default=None, description="Disaster recovery resource this cluster belongs to.")
-    since: Instant | None = Field(default=None, description="When role or epoch last changed.")
     not_yet_supported: list[str] = Field(
         default_factory=list, description="Fields of the spec that this version does not act on."
     )

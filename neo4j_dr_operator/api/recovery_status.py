@@ -15,6 +15,7 @@ from neo4j_dr_operator.api.conditions import Conditions
 
 Verdict = Literal["UP", "DOWN", "DEGRADED", "UNKNOWN"]
 FailoverKind = Literal["switchover", "failover", "emergency"]
+Direction = Literal["forward", "reverse"]
 FailoverResult = Literal["Completed", "RolledBack", "Refused", "Cancelled"]
 
 CONDITION_TYPES = (
@@ -305,7 +306,6 @@ class FailoverRecord(StatusModel):
     to_site: Site | None = Field(default=None, description="Site that was to be active.")
     result: FailoverResult | None = Field(default=None, description="How it ended; unset while it runs.")
     reason: str | None = Field(default=None, description="Why it began, or why it ended as it did.")
-    requested_by: str | None = Field(default=None, description="Who asked: field manager of the request, if known.")
     started_at: Instant | None = Field(default=None, description="When it began.")
     completed_at: Instant | None = Field(default=None, description="When it ended.")
     duration_seconds: float | None = Field(default=None, description="Time from beginning to end, in seconds.")
@@ -337,16 +337,31 @@ class HandledRequest(StatusModel):
 
     target: Site | None = Field(default=None, description="failover.target of the request.")
     emergency: bool | None = Field(default=None, description="failover.emergency of the request.")
-    direction: Literal["forward", "reverse"] | None = Field(default=None, description="sync.direction of the request.")
-    generation: int | None = Field(default=None, description="metadata.generation in which the request was seen.")
     epoch: int | None = Field(default=None, description="Epoch that resulted.")
     result: FailoverResult | None = Field(default=None, description="How it ended.")
     at: Instant | None = Field(default=None, description="When it was carried out.")
 
 
+class RememberedRequests(StatusModel):
+    """Values of the spec that count no more: carried out, or there when the resource was first seen."""
+
+    target: Site | None = Field(default=None, description="failover.target, while it stands in the spec.")
+    target_declared: Site | None = Field(
+        default=None, description="failover.target as applied last; unset while something else wrote the present one."
+    )
+    emergency: bool | None = Field(default=None, description="Whether failover.emergency stood beside target.")
+    direction: Direction | None = Field(default=None, description="sync.direction, while it stands in the spec.")
+    direction_declared: Direction | None = Field(
+        default=None, description="sync.direction as applied last; unset while something else wrote the present one."
+    )
+
+
 class FailoverStatus(StatusModel):
     """Requests and what became of them."""
 
+    remembered: RememberedRequests | None = Field(
+        default=None, description="Values of the spec that are no new requests."
+    )
     last_handled: HandledRequest | None = Field(default=None, description="The request carried out last.")
     history: list[FailoverRecord] = Field(
         default_factory=list, description="Switchovers and failovers in order, newest last; the oldest are dropped."
@@ -356,7 +371,9 @@ class FailoverStatus(StatusModel):
 class DisasterRecoveryStatus(StatusModel):
     """Observed state of a disaster recovery."""
 
-    phase: str | None = Field(default=None, description="One word for where it is, such as Seeding, Active, Fencing.")
+    phase: str | None = Field(
+        default=None, description="One word for where it is, such as Seeding, Replicating, FailingOver."
+    )
     active_cluster: str | None = Field(default=None, description="Cluster that may be written to.")
     active_region: str | None = Field(default=None, description="Region of that cluster.")
     active_site: Site | None = Field(default=None, description="Site of that cluster.")

@@ -22,6 +22,8 @@ REASONS = {
     "Expiring": "LifecycleRule",
 }
 """Reasons of the condition by the kind of what was found."""
+EMPTY = "nothing has been put there yet"
+"""What a check of an archive without objects came to."""
 LATE = 2.0
 """Periods without a look at some object from which an audit is overdue."""
 
@@ -177,8 +179,9 @@ def _request(archives: Sequence[Audited]) -> dict[str, Any] | None:
         return None
     waiting = [each for each in archives if each.report.get("request") != request]
     if not waiting:
-        last = max((each.report.get("at") or 0 for each in archives), default=0)
-        return _became(request, "Completed", percent=100, completedAt=timestamp(last))
+        last = max((each.report["at"] for each in archives if each.looked), default=None)
+        told = {"message": EMPTY} if last is None else {"completedAt": timestamp(last)}
+        return _became(request, "Completed", percent=100, **told)
     failed = next((each.problem for each in waiting if each.problem is not None), None)
     if failed is not None:
         return _became(request, "Failed", message=f"{failed[0]}: {failed[1]}")

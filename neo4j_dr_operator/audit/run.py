@@ -63,7 +63,7 @@ class Audit:
             self._open()
         except Damaged as error:  # nothing can be read, so nothing can be restored
             name = names.marker(self._archive)
-            self._status.at = self._now
+            self._status.at, self._status.request = self._now, self._config.request
             self._status.findings = [Finding(error.kind, name, error.message, self._now)]
             return
         self._before = dict(self._ledger.findings)
@@ -75,8 +75,9 @@ class Audit:
         epochs = sight.epochs(self._folders, every=whole)
         self._watermarks(epochs)  # before the segments are listed: what a watermark names is in the list, or gone
         new = sight.everything(self._manifest) if whole else sight.news(epochs)
-        if not self._ledger.objects and not new:
-            return  # nothing has been put yet
+        if not self._ledger.objects and not new:  # nothing has been put yet: the request has its answer
+            self._status.request = self._config.request
+            return
         self._schemas(sight.schemas)
         self._faults.at("listed")
         work = due.due(self._ledger, new, self._now, self._config.period, full=full)

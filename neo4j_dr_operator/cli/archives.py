@@ -56,6 +56,13 @@ def damaged(recovery: Document) -> bool:
     return any(raw.text(finding, "kind") != HARMLESS for finding in _findings(recovery))
 
 
+def intact(recovery: Document) -> bool | None:
+    """Whether all that was found is in order; None where nobody has looked, or there was nothing to look at."""
+    if damaged(recovery):
+        return False
+    return True if raw.text(recovery, "status", "recovery", "checkedAt") else None
+
+
 def report(namespace: str, name: str, recovery: Document) -> dict[str, Any]:
     """For programs: kind ArchiveReport, with ``status.recovery`` as it is."""
     return {
@@ -63,7 +70,7 @@ def report(namespace: str, name: str, recovery: Document) -> dict[str, Any]:
         "kind": "ArchiveReport",
         "namespace": namespace,
         "name": name,
-        "intact": not damaged(recovery),
+        "intact": intact(recovery),
         "recovery": dict(raw.part(recovery, "status", "recovery")),
     }
 
@@ -71,8 +78,9 @@ def report(namespace: str, name: str, recovery: Document) -> dict[str, Any]:
 def lines(name: str, recovery: Document) -> list[Line]:
     """For a terminal."""
     told = raw.part(recovery, "status", "recovery")
-    if not raw.text(told, "checkedAt"):
-        return [(Span("NOT CHECKED", "warn"), Span(f"   the archive of {name} has not been looked at yet"))]
+    if intact(recovery) is None:
+        why = raw.text(told, "verify", "message") or "it has not been looked at yet"
+        return [(Span("NOT CHECKED", "warn"), Span(f"   the archive of {name}: {why}"))]
     word = Span("DAMAGED", "bad") if damaged(recovery) else Span("INTACT", "good")
     made: list[Line] = [(word, Span(f"   the archive of {name}"))]
     made += [(Span(f"{title:<12}", "dim"), Span(text)) for title, text in _facts(told)]

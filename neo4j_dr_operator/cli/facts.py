@@ -17,6 +17,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "failover": ("Detected", "Confirmed", "Fencing", "Draining", "Promoting", "Verifying", "Active"),
 }
 """The steps of each kind of change, in order."""
+NO_REQUEST = "counts no more"
+"""What is said of a value that was there from the beginning, that was accepted, or that is applied again."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that stands in a spec. `handled`: how it ended, when the one handled last was the same."""
+    """What stands in a spec as a request. `handled`: how it ended, or why it is none; None: it is taken up next."""
 
     field: str
     value: str
@@ -360,23 +362,31 @@ def _steps(item: Document, read: Callable[..., datetime | None]) -> tuple[tuple[
 
 
 def _requests(snapshot: Snapshot, spec: Document, status: Document) -> tuple[Request, ...]:
-    last = raw.part(status, "failover", "lastHandled")
+    failover = raw.part(status, "failover")
+    last, values = raw.part(failover, "lastHandled"), raw.part(failover, "remembered")
     target, direction = raw.text(spec, "failover", "target"), raw.text(spec, "sync", "direction")
     emergency = raw.flag(spec, "failover", "emergency")
     found = []
     if target is not None:
         same = raw.text(last, "target") == target and bool(raw.flag(last, "emergency")) == bool(emergency)
         value = f"{target} (emergency)" if emergency else target
-        found.append(Request("failover.target", value, (raw.text(last, "result") or "carried out") if same else None))
+        ended = (raw.text(last, "result") or "carried out") if same else NO_REQUEST
+        if "remembered" in failover:
+            same = target == raw.text(values, "targetDeclared") or (
+                target == raw.text(values, "target") and (not emergency or raw.flag(values, "emergency") is True)
+            )
+        found.append(Request("failover.target", value, ended if same else None))
     elif emergency:
         found.append(Request("failover.emergency", "true", "counts only together with failover.target"))
     if direction is not None:
-        same = raw.text(last, "direction") == direction
-        found.append(Request("sync.direction", direction, (raw.text(last, "result") or "accepted") if same else None))
+        known = direction in (raw.text(values, "direction"), raw.text(values, "directionDeclared"))
+        found.append(Request("sync.direction", direction, NO_REQUEST if known else None))
     for name, body in snapshot.clusters.items():
         if raw.flag(body, "spec", "readOnly"):
             shown = next((c for c in _conditions(raw.part(body, "status")) if c.type == "ReadOnly"), None)
-            done = shown is not None and (shown.status == "True" or shown.reason == "SupersededByPromotion")
+            done = shown is not None and (
+                shown.status == "True" or shown.reason in ("SupersededByPromotion", "Standby")
+            )
             found.append(Request(f"{name}: readOnly", "true", shown.reason if done and shown else None))
     return tuple(found)
 

@@ -5,6 +5,7 @@ kopf tells nobody when a listing is over, so its requests are observed from the 
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -50,6 +51,21 @@ def in_pod(found: kopf.ConnectionInfo | None) -> kopf.ConnectionInfo | None:
     return dataclasses.replace(found, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
+def anonymous(found: kopf.ConnectionInfo) -> bool:
+    """Whether kopf read no credentials outside of a pod: it passes over `exec` and `tokenFile` of a kubeconfig."""
+    known = (found.token, found.username, found.certificate_path, found.certificate_data)
+    return not any(known) and not os.environ.get("KUBERNETES_SERVICE_HOST")
+
+
+def signed_in(found: kopf.ConnectionInfo, **kwargs: Any) -> kopf.ConnectionInfo:
+    """With the credentials that the official client makes of the kubeconfig, now: runs its plugin. Blocks."""
+    made = kopf.login_via_client(**kwargs)
+    if made is None:
+        return found
+    names = ("scheme", "token", "certificate_path", "private_key_path")
+    return dataclasses.replace(found, **{name: getattr(made, name) for name in names})
+
+
 class Streams:
     """The session of kopf's requests, and what was seen on it."""
 
@@ -71,6 +87,8 @@ class Streams:
         found = kopf.login_with_kubeconfig(**kwargs) or in_pod(kopf.login_with_service_account(**kwargs))
         if found is None:
             return None
+        if anonymous(found):  # a plugin of a cloud may take seconds
+            found = await asyncio.to_thread(signed_in, found, **kwargs)
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(self._ended)
         self._server = found.server

@@ -13,7 +13,7 @@ from neo4j_dr_operator.api.disaster_recovery import DisasterRecoverySpec
 from neo4j_dr_operator.api.support import CLUSTER, support
 from neo4j_dr_operator.failover.requests import read_only_wanted
 from neo4j_dr_operator.failover.state import ControlState, Site
-from neo4j_dr_operator.failover.view import Desired, Seen
+from neo4j_dr_operator.failover.view import Desired, Requested, Seen
 from neo4j_dr_operator.graph.retention import Headroom
 from neo4j_dr_operator.health.advice import Place
 from neo4j_dr_operator.health.verdict import Verdict
@@ -29,7 +29,7 @@ OPEN_STANDBY = "a standby takes the replicator's writes; it has no commit guard 
 
 @dataclass(frozen=True)
 class Context:
-    """What a status needs besides state and sight; times are wall seconds."""
+    """What a status needs besides state and sight; times are wall seconds. `regions`: as the clusters say."""
 
     generation: int
     wall: float
@@ -41,6 +41,7 @@ class Context:
     objectives: Objectives
     backup: Mapping[str, Any] | None = None
     recovery: Mapping[str, Any] = field(default_factory=dict)
+    regions: Mapping[Site, str | None] = field(default_factory=dict)
 
     @property
     def addresses(self) -> dict[Site, str]:
@@ -77,7 +78,7 @@ def recovery_status(
         "phase": report.phase(state, seen),
         "activeSite": state.active if known else None,
         "activeCluster": spec.cluster_of(state.active) if known else None,
-        "activeRegion": spec.region_of(state.active) if known else None,
+        "activeRegion": (spec.region_of(state.active) or context.regions.get(state.active)) if known else None,
         "epoch": state.epoch if known else None,
         "message": context.why,
         "observedGeneration": context.generation,
@@ -90,6 +91,7 @@ def recovery_status(
         "notYetSupported": list(context.objectives.support.fields),
         "failover": {
             "lastHandled": _last_handled(state),
+            "remembered": _remembered(state, desired),
             "history": [report.history_item(entry, rto) for entry in state.history],
         },
         "control": state.model_dump(mode="json", by_alias=True),
@@ -152,6 +154,22 @@ def _last_handled(state: ControlState) -> dict[str, Any] | None:
         "epoch": last.get("epoch"),
         "result": result if result in ("Completed", "RolledBack", "Refused", "Cancelled") else None,
         "at": report.timestamp(float(at)) if at is not None else None,
+    }
+
+
+def _remembered(state: ControlState, desired: Desired) -> dict[str, Any]:
+    """Which values of the spec are no requests. Over a declared one a patch counts, also one that says the same."""
+    handled = state.handled
+
+    def declared(value: str, wanted: Requested | None) -> str | None:
+        return None if wanted is not None and wanted.owner == "patch" else value or None
+
+    return {
+        "target": handled.target or None,
+        "targetDeclared": declared(handled.target_declared, desired.target),
+        "emergency": handled.target_emergency,
+        "direction": handled.sync or None,
+        "directionDeclared": declared(handled.sync_declared, desired.sync),
     }
 
 
@@ -239,7 +257,7 @@ def _cluster_ready(site: Site, seen: Seen, decided: Cause | None) -> Claim:
 
 def unattended_status(spec: ClusterSpec, stored: Mapping[str, Any], generation: int, wall: float) -> dict[str, Any]:
     """The status of a cluster that no disaster recovery refers to: it is only written down."""
-    why = "no Neo4jDisasterRecovery refers to this cluster; the operator does not touch it"
+    why = "no Neo4jDisasterRecovery refers to this cluster"
     claims = [Claim("Ready", None, "NotReferred", why), Claim("ReadOnly", None, "NotReferred", why)]
     return {
         "phase": "Unattended",
@@ -252,12 +270,12 @@ def unattended_status(spec: ClusterSpec, stored: Mapping[str, Any], generation: 
 
 def _read_only(site: Site, state: ControlState, desired: Desired, seen: Seen) -> Claim:
     kind, view = "ReadOnly", seen.sites[site]
+    if view.access == "read-only":
+        return Claim(kind, True, "ReadOnly", "the database was seen to refuse writes")
     if site in state.handled.superseded_read_only:
         return Claim(kind, False, "SupersededByPromotion", "a newer promotion ended this cluster's readOnly")
     if view.access is None:
         return Claim(kind, None, "NotSeenYet", view.evidence)
-    if view.access == "read-only":
-        return Claim(kind, True, "ReadOnly", "the database was seen to refuse writes")
     if read_only_wanted(state, desired, site):
         reason = "Fencing" if site == state.active else "Standby"
         return Claim(kind, False, reason, OPEN_STANDBY if reason == "Standby" else "not seen read-only yet")

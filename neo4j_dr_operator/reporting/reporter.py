@@ -111,7 +111,8 @@ class Reporter:
         """Store status and cluster statuses; False when another operator was first."""
         state, several = decision.state, self.running.several
         self._decided = spec, desired, clusters
-        context = self._context(state, decision.why, self._measured(state, seen, spec))
+        regions = {site: own.disaster_recovery.region for site, (_, own) in clusters.items()}
+        context = replace(self._context(state, decision.why, self._measured(state, seen, spec)), regions=regions)
         self.meter.take_audits(self.running.archivist.auditor.seen, context.objectives)
         moment = self.moment(state, seen, spec)
         status = publish.recovery_status(state, desired, seen, self.writer.status, context, spec)

@@ -79,7 +79,7 @@ def recovery(name: str, **spec: Any) -> dict[str, Any]:
 
 def test_a_cluster_nobody_refers_to_says_so_and_what_is_not_acted_on(plane: ControlPlane) -> None:
     what = apply(plane, cluster("lonely", "primary", "us-east-1"))
-    assert "does not touch it" in condition(plane, what, "Ready", "NotReferred")["message"]
+    assert "refers to this cluster" in condition(plane, what, "Ready", "NotReferred")["message"]
     status = get(plane, what)["status"]
     assert status["phase"] == "Unattended"
     assert status["notYetSupported"] == ["spec.edition", "spec.image", "spec.topology", "spec.storage"]

@@ -46,7 +46,7 @@ def _run(session: Session) -> Exit:
     else:
         made = archives.report(namespace, name, recovery)
         session.streams.write([document.written(made, options.output, streamed=False)])
-    return Exit.UNHEALTHY if archives.damaged(recovery) else Exit.FINE
+    return {True: Exit.FINE, False: Exit.UNHEALTHY, None: Exit.UNREADABLE}[archives.intact(recovery)]
 
 
 def _verified(session: Session, namespace: str, name: str) -> Document:

@@ -141,6 +141,9 @@ def test_a_request_is_followed() -> None:
     assert state(percent=30) == running | {"completedAt": None, "message": None}, "nothing is left of the one before"
     assert state(report=report(), percent=None)["state"] == "Running"
     assert state(report=report(request="r full"))["state"] == "Completed"
+    empty = state(report=report(request="r full", at=None))
+    assert (empty["state"], empty["completedAt"]) == ("Completed", None), "and not in 1970"
+    assert empty["message"] == "nothing has been put there yet"
     failed = state(problem=("AccessDenied", "no"))
     assert (failed["state"], failed["message"]) == ("Failed", "AccessDenied: no")
     assert (failed["percent"], failed["completedAt"]) == (None, None)

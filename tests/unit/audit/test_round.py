@@ -330,6 +330,19 @@ def test_a_bucket_whose_rules_are_not_told_is_not_one_without_rules() -> None:
     assert (report["rules"], report["findings"]) == (True, [])
 
 
+def test_a_request_has_its_answer_where_nothing_was_put_and_where_nothing_can_be_read() -> None:
+    """Whoever waits for the check would wait for ever."""
+    empty = Auditor()
+    assert (report := empty.round(request="1"))["request"] == "1"
+    assert report["at"] is None
+    empty.memory.objects.update(grown().objects)
+    assert empty.round(request="1")["request"] == "1"
+    locked = audited(grown())
+    locked.memory.locked.add(ledger.name(ARCHIVE))
+    assert (report := locked.round(request="2"))["request"] == "2"
+    assert [finding["kind"] for finding in report["findings"]] == ["Unreadable"]
+
+
 def test_the_oldest_snapshot_is_missing_where_nothing_is_to_be_deleted() -> None:
     made = grown()
     made.snapshot(values=3)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from argparse import Namespace
 from typing import Any
 
-from neo4j_dr_operator.cli import archives
+import pytest
+
+from neo4j_dr_operator.cli import archives, asking
+from neo4j_dr_operator.cli.command import Exit, Session, Streams
+from neo4j_dr_operator.cli.commands import archive
 from neo4j_dr_operator.cli.text import paint
 
 
@@ -85,6 +91,29 @@ def test_documents_of_other_versions_are_read_as_far_as_they_go() -> None:
 def test_the_document_for_programs() -> None:
     made = archives.report("ns", "dr", resource(**WHOLE))
     assert (made["intact"], made["recovery"]) == (True, WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("recovery", "intact", "code", "said"),
+    [
+        ({}, None, Exit.UNREADABLE, "not been looked at yet"),
+        ({"verify": {"message": "nothing has been put there yet"}}, None, Exit.UNREADABLE, "nothing has been put"),
+        (WHOLE, True, Exit.FINE, "INTACT"),
+        ({"findings": [{"kind": "Altered"}]}, False, Exit.UNHEALTHY, "DAMAGED"),
+    ],
+)
+def test_nobody_says_intact_of_an_archive_that_nobody_has_looked_at(
+    monkeypatch: pytest.MonkeyPatch, recovery: dict[str, Any], intact: bool | None, code: Exit, said: str
+) -> None:
+    body = resource(**recovery)
+    body["spec"] = {"backup": {"destination": {"type": "s3", "bucket": "b"}}}
+    assert archives.report("ns", "dr", body)["intact"] is intact
+    monkeypatch.setattr(asking, "chosen", lambda *_: ("ns", body))
+    monkeypatch.setattr(Session, "kube", lambda _: None)
+    out = io.StringIO()
+    options = Namespace(action="status", full=False, output=None)
+    assert archive.COMMAND.run(Session(options, Streams(out, out, {}))) is code
+    assert said in out.getvalue()
 
 
 def test_a_check_is_followed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,12 @@ def test_what_nobody_asked_for_cannot_fail(type_: str, without: dict[str, Any]) 
     assert summary.reasons(facts(snapshot)) == [f"{type_}=False (Broken)"]
     changed(snapshot, **without)
     assert summary.reasons(facts(snapshot)) == []
+
+
+def test_the_conditions_that_have_to_hold_are_all_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+    said = page.partition("**Healthy** means")[2].partition("\n\n")[0]
+    assert [type_ for type_ in summary._WANTED if f"`{type_}`" not in said] == []
 
 
 @pytest.mark.parametrize("status", ["True", "Unknown"])
@@ -152,6 +159,48 @@ def test_a_request_waits_until_it_has_been_handled() -> None:
     changed(snapshot)["spec"]["failover"]["target"] = "secondary"
     assert advice.next_step(facts(snapshot)).sentence.startswith("Wait: failover.target (secondary)")
     changed(snapshot)["status"]["failover"]["lastHandled"] = {"target": "secondary", "result": "Completed"}
+    assert advice.next_step(facts(snapshot)) == advice.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("failover", "remembered", "waits"),
+    [
+        ({"target": "secondary"}, {"target": "secondary"}, False),
+        ({"target": "secondary"}, {"target": "primary", "targetDeclared": "secondary"}, False),
+        ({"target": "secondary"}, {"target": "primary"}, True),
+        ({"target": "primary"}, {}, True),
+        ({"target": "secondary", "emergency": True}, {"target": "secondary"}, True),
+        ({"target": "secondary", "emergency": True}, {"target": "secondary", "emergency": True}, False),
+        ({"target": "secondary"}, {"target": "secondary", "emergency": True}, False),
+    ],
+)
+def test_what_was_there_before_is_not_waited_for(
+    failover: dict[str, Any], remembered: dict[str, Any], waits: bool
+) -> None:
+    """Created with a target, applied again over a patch: nothing will ever come of it. Last handled was primary."""
+    snapshot = healthy()
+    recovery = changed(snapshot)
+    recovery["spec"]["failover"].update(failover)
+    recovery["status"]["failover"]["remembered"] = {"emergency": False} | remembered
+    assert advice.next_step(facts(snapshot)).sentence.startswith("Wait: failover.target") is waits
+
+
+@pytest.mark.parametrize(
+    ("remembered", "waits"),
+    [({}, True), ({"direction": "reverse"}, False), ({"directionDeclared": "reverse"}, False)],
+)
+def test_a_sync_waits_until_it_was_accepted(remembered: dict[str, Any], waits: bool) -> None:
+    snapshot = healthy()
+    changed(snapshot, sync={"direction": "reverse"})["status"]["failover"]["remembered"] = remembered
+    assert advice.next_step(facts(snapshot)).sentence.startswith("Wait: sync.direction") is waits
+
+
+def test_read_only_on_a_standby_is_not_waited_for() -> None:
+    """A standby takes the replicator's writes: its condition will not turn."""
+    snapshot = healthy()
+    body: Any = snapshot.clusters["secondary-cluster"]
+    body["spec"]["readOnly"] = True
+    assert [(request.value, request.handled) for request in facts(snapshot).requests] == [("true", "Standby")]
     assert advice.next_step(facts(snapshot)) == advice.NOTHING
 
 

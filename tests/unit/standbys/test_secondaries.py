@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from neo4j_dr_operator.standbys.secondaries import (
     inherit,
     kept,
     lay_out,
+    pair_of,
     standbys,
     unknown,
 )
@@ -39,6 +42,25 @@ def test_the_guides_smaller_standby_is_the_one_known_by_that_name() -> None:
         {"name": "secondary-us-west", "clusterRef": "secondary-cluster-west", "region": "us-west-2", "priority": 1}
     ]
     assert unknown(after) is None
+
+
+def test_the_line_of_the_errata_makes_one_standby_small_and_keeps_the_other() -> None:
+    """The fragment as a merge patch takes the other one away, to which the topology still points."""
+    whole, fragment = yaml.safe_load(manifest("multi-region setup")), find("resource scaling", "yaml")[0].text
+    small = yaml.safe_load(fragment)["spec"]["secondaryClusters"]
+    known = inherit(items(manifest("multi-region setup")), [])
+    with pytest.raises(LayoutRefused, match="names eu-west-1, and no item"):
+        pair_of({"spec": {**whole["spec"], "secondaryClusters": small}, "status": {"secondaryClusters": known}}, {})
+    page = (Path(__file__).parents[3] / "docs/guide-errata.md").read_text(encoding="utf-8")
+    first, *adds = json.loads(page.partition("--type=json -p '")[2].partition("'")[0])
+    item = whole["spec"]["secondaryClusters"][0]
+    assert (first["op"], first["path"], first["value"]) == ("test", "/spec/secondaryClusters/0/name", item["name"])
+    for add in adds:
+        folder, _, field = add["path"].rpartition("/")
+        assert (add["op"], folder) == ("add", "/spec/secondaryClusters/0")
+        item[field] = add["value"]
+    assert {**item, **small[0]} == item, "all that the fragment says"
+    assert pair_of(whole, {}).secondary_cluster_ref == "secondary-cluster-west"
 
 
 def test_an_unknown_name_needs_a_cluster() -> None:
