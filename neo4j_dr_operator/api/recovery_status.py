@@ -171,7 +171,7 @@ class RecoveryVerify(StatusModel):
     state: str = Field(description="Running, Completed or Failed.")
     percent: int | None = Field(default=None, description="Share of the objects to read that have been read.")
     completed_at: Instant | None = Field(default=None, description="When it was done.")
-    message: str | None = Field(default=None, description="Why it could not be done, for people.")
+    message: str | None = Field(default=None, description="Why it could not be done, or found nothing, for people.")
 
 
 class RecoveryWindow(StatusModel):

@@ -146,3 +146,10 @@ def test_a_resource_that_never_began_is_pending() -> None:
     status = told(body, {}, Metrics())
     assert status["phase"] == "Pending"
     assert {each["reason"] for each in status["conditions"] if each["type"] in TRUE[:4]} == {"ReferenceUnresolved"}
+
+
+def test_the_active_region_is_that_of_the_cluster_where_the_resource_names_none() -> None:
+    body = resource()
+    del body["spec"]["crossRegion"]
+    status = told(body, {"east": cluster("east", "r1"), "west": cluster("west", "r2")}, Metrics())
+    assert (status["activeCluster"], status.get("activeRegion")) == ("east", "r1")
