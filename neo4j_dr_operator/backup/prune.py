@@ -20,7 +20,7 @@ from neo4j_dr_operator.backup.vault import Vault, unusable
 from neo4j_dr_operator.errors import DrError
 from neo4j_dr_operator.objectstore.objects import Bucket
 from neo4j_dr_operator.shipping import names
-from neo4j_dr_operator.shipping.chain import PAGE
+from neo4j_dr_operator.shipping.chain import PAGE, epochs
 
 NOBODY = -1
 
@@ -113,10 +113,7 @@ class _Held:
 
 def _pieces(bucket: Bucket, archive: str) -> Iterator[Piece]:
     """Segments that are there."""
-    for folder in bucket.folders(f"{archive}/"):
-        if not folder.isdigit():
-            continue
-        epoch = int(folder)
+    for epoch in epochs(bucket, archive):
         after, more = names.folder(archive, epoch), True
         while more:
             found, more = bucket.list(names.folder(archive, epoch), after, PAGE)

@@ -165,7 +165,7 @@ async def claim(
     phases, link = ["streaming", *(FILLING if filling else ())], link_name(source, target)
     rows = await db.run(CLAIM, timeout=timeout, link=link, epoch=epoch, phases=phases, lock=_lock())
     if not rows:
-        raise Stale(f"the link {link_name(source, target)} cannot be claimed at epoch {epoch}")
+        raise Stale(f"the link {link} cannot be claimed at epoch {epoch}")
     return Claimed(epoch, rows[0]["cursor"], rows[0]["tx"])
 
 

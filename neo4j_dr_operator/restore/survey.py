@@ -26,7 +26,7 @@ from neo4j_dr_operator.restore.refusals import (
     WrongDatabase,
 )
 from neo4j_dr_operator.shipping import names
-from neo4j_dr_operator.shipping.chain import PAGE, Chain, Tail
+from neo4j_dr_operator.shipping.chain import PAGE, Chain, Tail, epochs
 from neo4j_dr_operator.shipping.reading import ArchiveBroken, SegmentReader
 
 
@@ -226,7 +226,7 @@ class Survey:
         return position.tx <= point.tx and point.database in (None, position.database)
 
     def _shipped(self) -> list[int]:
-        return [int(folder) for folder in self._bucket.folders(f"{self._archive}/") if folder.isdigit()]
+        return epochs(self._bucket, self._archive)
 
     def _begin(self, epoch: int) -> tuple[Position, int] | None:
         """Where the epoch's first segment that can be read begins, and when it was made; None without any.

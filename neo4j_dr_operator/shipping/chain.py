@@ -6,7 +6,7 @@ The next segment's name follows from the last one's number and puts create only,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import orjson
@@ -76,6 +76,11 @@ def newest(after: int, page: Callable[[int, int], tuple[list[int], bool]]) -> in
     return low
 
 
+def epochs(bucket: Bucket, archive: str) -> list[int]:
+    """The epochs of which something is there."""
+    return [int(folder) for folder in bucket.folders(f"{archive}/") if folder.isdigit()]
+
+
 class Chain:
     """One epoch of one archive. Every method raises ObjectStoreError or ArchiveBroken unless it says more."""
 
@@ -135,16 +140,11 @@ class Chain:
             raise ArchiveBroken(f"segment {number} of epoch {self.epoch} is gone")
         return self._tail(held.body, mark)
 
-    def earlier(self) -> Iterator[Chain]:
-        """The epochs before this one, the newest first."""
-        numbers = [int(folder) for folder in self._bucket.folders(f"{self._archive}/") if folder.isdigit()]
-        for epoch in sorted(filter(lambda number: number < self.epoch, numbers), reverse=True):
-            yield Chain(self._bucket, self._archive, epoch, self._encryption)
-
     def before(self) -> tuple[Chain, Tail] | None:
         """The newest earlier epoch that has a segment, and where it ends; None without any."""
-        for chain in self.earlier():
-            if (tail := chain.tail()) is not None:
+        for epoch in sorted(epochs(self._bucket, self._archive), reverse=True):
+            chain = Chain(self._bucket, self._archive, epoch, self._encryption)
+            if epoch < self.epoch and (tail := chain.tail()) is not None:
                 return chain, tail
         return None
 
